@@ -1,0 +1,49 @@
+# A fresh clone needs only make and Python 3.11 or newer: each target first builds .venv where it is missing or stale.
+# PYTHON=python3.12 chooses the interpreter. ARGS is handed on, as in: make test ARGS="-k period"
+
+run = .venv/bin/python -m
+NAME = ledger
+
+help:
+	@echo "make demo    a month of sales through the books, on a database that this command starts"
+	@echo "make test    format, lint, types, import rules and every test"
+	@echo "make check   the same without the tests"
+	@echo "make bench   measure; NAME=ledger says what, ARGS=--quick makes it short"
+	@echo "make lock    resolve pyproject.toml into the hash-pinned locks; ARGS=--upgrade takes newer versions"
+	@echo "make clean   remove .venv and caches; var/, where the books are, stays"
+
+demo: runtime
+	@$(run) clipledger demo $(ARGS)
+
+test: check
+	@$(run) pytest -q -n auto --maxprocesses 8 --dist loadgroup $(ARGS)
+
+check: dev
+	@$(run) ruff format --check --quiet --output-format concise
+	@$(run) ruff check --quiet --output-format concise
+	@$(run) mypy --no-error-summary
+	@.venv/bin/lint-imports --no-logo >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	@echo "Format, lint, types and import rules: good."
+
+bench: dev
+	@$(run) bench.$(NAME) $(ARGS)
+
+runtime:
+	@sh .ci/venv requirements.lock
+
+dev:
+	@sh .ci/venv requirements.lock requirements-dev.lock
+
+compile = pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
+
+lock:
+	@uv=$$(command -v uv) || { $(MAKE) --silent runtime && $(run) venv .venv/uv && .venv/uv/bin/pip install --quiet uv && \
+	uv=.venv/uv/bin/uv; }; \
+	"$$uv" $(compile) pyproject.toml --output-file requirements.lock && \
+	"$$uv" $(compile) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help demo test check bench runtime dev lock clean

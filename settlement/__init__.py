@@ -1,0 +1,1 @@
+"""What is owed, to whom and when: sales, attribution, accruals, statements, payouts, reconciliation, close."""
