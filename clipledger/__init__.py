@@ -1,0 +1,1 @@
+"""The front door: settings, database, access, HTTP app, command line, jobs. No business rule lives here."""

@@ -1,0 +1,134 @@
+"""Settings come from the environment, once, checked; everything else gets them as a value."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+T = TypeVar("T")
+
+DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+
+
+class SettingsError(ValueError):
+    """An environment variable whose value can't be used. A value that may hold a password is not repeated."""
+
+    def __init__(self, variable: str, value: str, rule: str) -> None:
+        super().__init__(f"{variable}={value!r}: {rule}")
+        self.variable, self.value, self.rule = variable, value, rule
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one installation may choose.
+
+    Without `database_url` the house runs its own PostgreSQL under `var`. `database_owner_url` is the login of
+    the migrations when the service's own login shall not own the tables. `var` is absolute; `public_url` is
+    how browsers and mails reach the service, without a slash at its end.
+    """
+
+    database_url: str | None = field(repr=False)
+    database_owner_url: str | None = field(repr=False)
+    var: Path
+    host: str
+    port: int
+    public_url: str
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Read and check the environment. A variable set to nothing counts as absent.
+
+        Raises:
+            SettingsError: naming variable, value and rule.
+        """
+        database_url = _read(env, "DATABASE_URL", _database_url, None)
+        owner_url = _read(env, "DATABASE_OWNER_URL", _database_url, None)
+        if owner_url and not database_url:
+            raise SettingsError("DATABASE_URL", "", "must be set when DATABASE_OWNER_URL is set")
+        host = _read(env, "CLIPLEDGER_HOST", _host, "127.0.0.1")
+        port = _read(env, "CLIPLEDGER_PORT", _port, 8000)
+        return cls(
+            database_url=database_url,
+            database_owner_url=owner_url,
+            var=_read(env, "CLIPLEDGER_VAR", _folder, Path("var").absolute()),
+            host=host,
+            port=port,
+            public_url=_read(env, "CLIPLEDGER_PUBLIC_URL", _public_url, _local_url(host, port)),
+        )
+
+
+D = TypeVar("D")
+
+
+def _read(env: Mapping[str, str], variable: str, parse: Callable[[str], T], default: D) -> T | D:
+    value = env.get(variable, "").strip()
+    if not value:
+        return default
+    try:
+        return parse(value)
+    except ValueError as error:
+        shown = _without_password(value) if parse is _database_url else value
+        raise SettingsError(variable, shown, str(error)) from None
+
+
+def _database_url(value: str) -> str:
+    rule = "must be postgresql://user:password@host:port/database"
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"{rule}; escape special characters of the password as %XX") from None
+    if url.drivername not in DATABASE_SCHEMES:
+        raise ValueError(f"{rule}; only PostgreSQL is supported")
+    return value
+
+
+def _without_password(value: str) -> str:
+    """However the URL is broken: what stands before an '@' or in the query may be a password."""
+    scheme, found, rest = value.rpartition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}{found}{'***' if at else ''}{at}{place.partition('?')[0]}"
+
+
+def _folder(value: str) -> Path:
+    path = Path(value).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise ValueError("must be a folder")
+    return path
+
+
+def _host(value: str) -> str:
+    if "/" in value or " " in value or (":" in value and not _is_ip(value)):
+        raise ValueError("must be a host name or an IP address, without a port")
+    return value
+
+
+def _is_ip(value: str) -> bool:
+    try:
+        ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+        raise ValueError("must be a whole number from 1 to 65535")
+    return int(value)
+
+
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be http(s)://host[:port][/path], without a query")
+    return value.rstrip("/")
+
+
+def _local_url(host: str, port: int) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
