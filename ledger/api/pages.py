@@ -1,0 +1,35 @@
+"""Pages by keyset: a cursor is where the last page ended, so rows that come or go shift nothing."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+from litestar.params import QueryParameter
+
+from ledger.errors import InvalidCursor
+
+T = TypeVar("T")
+
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")]
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """Some rows, and the cursor of the next page; null at the end."""
+
+    data: Sequence[T]
+    next_cursor: str | None
+
+
+def page_of(rows: Sequence[T], limit: int, place: Callable[[T], object]) -> Page[T]:
+    """A page from rows fetched with `limit + 1`, the one too many telling that there is more."""
+    shown = rows[:limit]
+    return Page(shown, str(place(shown[-1])) if len(rows) > limit else None)
+
+
+def number_of(cursor: str) -> int:
+    """The number at which the page before ended. Raises InvalidCursor."""
+    try:
+        return int(cursor)
+    except ValueError:
+        raise InvalidCursor("cursor", cursor) from None
