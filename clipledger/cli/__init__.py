@@ -1,0 +1,28 @@
+"""The command line: everything an operator does, one group per module of this folder."""
+
+import click
+
+from clipledger.cli.access import key, user
+from clipledger.cli.db import db
+from clipledger.cli.demo import demo
+from clipledger.cli.doctor import doctor
+from clipledger.cli.ledger import ledger
+from clipledger.cli.serve import scheduler, serve, web, worker
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option("0.1.0", prog_name="clipledger")
+def main() -> None:
+    """Clip licences, sales attribution, double-entry books and payouts for livestream hosts."""
+
+
+main.add_command(db)
+main.add_command(user)
+main.add_command(key)
+main.add_command(serve)
+main.add_command(web)
+main.add_command(worker)
+main.add_command(scheduler)
+main.add_command(doctor)
+main.add_command(demo)
+main.add_command(ledger)

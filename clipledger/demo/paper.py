@@ -1,0 +1,56 @@
+"""How the demo looks on a terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ledger.balances import TrialBalance
+from ledger.money import format_amount
+from ledger.statements import StatementLine
+from ledger.verification import Verification
+
+
+class Paper:
+    """What the story is written on."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def chapter(self, title: str) -> None:
+        self.console.print(f"\n[bold]{escape(title)}[/bold]")
+
+    def say(self, text: str) -> None:
+        self.console.print(f"  {escape(text)}")
+
+    def trial_balance(self, trial: TrialBalance) -> None:
+        """Debits and credits side by side, as an accountant lays them out."""
+        table = Table(box=None, padding=(0, 2), show_footer=True)
+        table.add_column("account", footer="sum")
+        for currency, debit in trial.debits.items():
+            table.add_column(f"debit {currency}", justify="right", footer=format_amount(debit, currency))
+            table.add_column(
+                f"credit {currency}", justify="right", footer=format_amount(trial.credits[currency], currency)
+            )
+        for row in trial.rows:
+            amount = format_amount(abs(row.balance), row.currency)
+            table.add_row(row.code, amount if row.balance > 0 else "", amount if row.balance < 0 else "")
+        self.console.print(table)
+
+    def statement(self, lines: Sequence[StatementLine], currency: str) -> None:
+        """An account of what is owed: credits are what was added."""
+        table = Table(box=None, padding=(0, 2))
+        for heading in ("date", "what happened", "change", "owed"):
+            table.add_column(heading, justify="right" if heading in ("change", "owed") else "left")
+        for line in lines:
+            change, owed = (format_amount(-amount, currency) for amount in (line.amount, line.balance))
+            table.add_row(f"{line.effective_on}", line.description, change, owed)
+        self.console.print(table)
+
+    def verification(self, result: Verification) -> None:
+        verdict = "[green]sound[/green]" if result.sound else "[red]NOT sound[/red]"
+        counted = f"{result.entries} entries, {result.postings} postings, {result.seals} seals"
+        self.console.print(f"  The books are {verdict}: {counted} looked at.")
+        for finding in result.findings:
+            self.console.print(f"  [red]✗[/red] {escape(f'{finding.rule}: {finding.subject} {finding.detail}')}")

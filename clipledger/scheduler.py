@@ -1,0 +1,125 @@
+"""What happens by the clock: one elected process puts "do all that is due" jobs in the queue.
+
+Any number of schedulers may run. Who holds an advisory lock leads and ticks; the others stand by, and one of
+them takes over when the leader ends, when its connection breaks, or when it is silent for LEASE seconds. A
+new leader ticks everything once at the start, so that no time without a leader leaves a gap. For a moment
+two may tick, one not knowing yet that it lost; the queue keeps one job of a kind waiting, so a doubled tick
+changes nothing.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from procrastinate import App
+from psycopg.conninfo import make_conninfo
+
+from clipledger import jobs
+from clipledger.database import conninfo
+
+LEADER_LOCK = 0x636C6970_73636864
+"""The advisory lock of the leader ("clipschd")."""
+PULSE = 1.0
+"""Seconds between two looks: the leader whether it still leads, the others whether nobody does."""
+LEASE = 15
+"""Seconds of silence after which the server ends the leader's session, and with it the lock."""
+
+LEADER = """
+    SELECT pid FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND (classid::bigint << 32) + objid::bigint = %s
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A job and when it is put in the queue."""
+
+    job: jobs.Job
+    trigger: CronTrigger
+
+
+TICKS = (
+    Tick(jobs.seal_books, CronTrigger(minute="*/5", timezone=UTC)),
+    Tick(jobs.rescue_stalled_jobs, CronTrigger(minute="*", timezone=UTC)),
+    Tick(jobs.forget_expired, CronTrigger(minute=7, timezone=UTC)),
+    Tick(jobs.forget_old_jobs, CronTrigger(hour=3, minute=17, timezone=UTC)),
+)
+
+
+async def schedule(url: str) -> None:
+    """Stand by, lead while elected, stand by again; until cancelled."""
+    async with jobs.create_queue(url, application_name="clipledger scheduler").open_async() as queue:
+        while True:
+            try:
+                await _stand_by_and_lead(url, queue)
+            except (psycopg.Error, TimeoutError) as error:
+                log.warning("the scheduler lost its connection and stands by", error=str(error))
+                await asyncio.sleep(PULSE)
+
+
+async def _stand_by_and_lead(url: str, queue: App) -> None:
+    address = make_conninfo(conninfo(url), application_name="clipledger scheduler", connect_timeout=10)
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+        await connection.execute(f"SET idle_session_timeout TO '{LEASE}s'")
+        await _stand_by(connection)
+        log.info("this scheduler leads")
+        await _lead(connection, queue)
+
+
+async def _stand_by(connection: psycopg.AsyncConnection) -> None:
+    """Wait until nobody else leads."""
+    while True:
+        async with asyncio.timeout(LEASE):
+            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK])
+            if await cursor.fetchone() == (True,):
+                return
+        await asyncio.sleep(PULSE)
+
+
+async def _lead(connection: psycopg.AsyncConnection, queue: App) -> None:
+    """Tick until the lock is lost.
+
+    Raises:
+        psycopg.Error, TimeoutError: the connection is lost, and the lock with it.
+    """
+    clock = _clock(queue)
+    clock.start()
+    try:
+        while True:
+            if await leader(connection) != connection.info.backend_pid:
+                return
+            await asyncio.sleep(PULSE)
+    finally:
+        clock.shutdown(wait=False)
+
+
+def _clock(queue: App) -> AsyncIOScheduler:
+    """The ticks, in memory; late ones are run, once, instead of being skipped."""
+    clock = AsyncIOScheduler(
+        timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    )
+    for tick in TICKS:
+        clock.add_job(
+            jobs.enqueue,
+            tick.trigger,
+            [queue, tick.job],
+            id=tick.job.__name__,
+            next_run_time=datetime.now(UTC),
+        )
+    return clock
+
+
+async def leader(connection: psycopg.AsyncConnection) -> int | None:
+    """The server's process id of the session that leads on this database; None when nobody does."""
+    async with asyncio.timeout(LEASE):
+        cursor = await connection.execute(LEADER, [LEADER_LOCK])
+        row = await cursor.fetchone()
+    return row[0] if row else None

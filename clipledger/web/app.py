@@ -1,0 +1,95 @@
+"""The HTTP application, composed."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.plugins.prometheus import PrometheusConfig
+from litestar.types import ControllerRouterHandler
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from clipledger.access import api as access_api
+from clipledger.database import create_engine, database_urls
+from clipledger.settings import Settings
+from clipledger.web import health
+from clipledger.web.bodies import DEFAULT_LIMIT, StrictRequest
+from clipledger.web.dependencies import request_dependencies
+from clipledger.web.docs_page import assets_router
+from clipledger.web.gate import Gate
+from clipledger.web.logs import configure_logs
+from clipledger.web.openapi import openapi_config, openapi_json
+from clipledger.web.problems import ProblemBoundary, problem_response
+from clipledger.web.rate_limits import DEFAULT_LIMITS, Limits, LoginAttempts
+from clipledger.web.request_log import RequestLog
+from clipledger.web.requirements import DenyByDefault
+from clipledger.web.session_cookie import SessionCookie
+from clipledger.web.unit_of_work import TransactionPerRequest
+from ledger import api as ledger_api
+
+
+def create_app(
+    settings: Settings,
+    engine: AsyncEngine,
+    *,
+    routes: Sequence[ControllerRouterHandler] = (),
+    limits: Limits = DEFAULT_LIMITS,
+) -> Litestar:
+    """The application on this database, which it closes at the end; `routes` come on top of the rooms' own.
+
+    Raises ImproperlyConfiguredException where a route does not say who may use it.
+    """
+    session_cookie = SessionCookie(settings.public_url)
+    attempts = LoginAttempts(limits)
+    app = Litestar(
+        [access_api.router, ledger_api.router, *_operation_routes(), *routes],
+        dependencies={
+            **request_dependencies(),
+            "engine": Provide(lambda: engine, sync_to_thread=False),
+            "attempts": Provide(lambda: attempts, sync_to_thread=False),
+            "session_cookie": Provide(lambda: session_cookie, sync_to_thread=False),
+        },
+        middleware=[
+            PrometheusConfig(app_name="clipledger", prefix="clipledger", group_path=True).middleware,
+            ProblemBoundary(),
+            Gate(engine, limits, session_cookie.name),
+            TransactionPerRequest(engine),
+        ],
+        plugins=[DenyByDefault()],
+        exception_handlers={Exception: problem_response},
+        request_class=StrictRequest,
+        request_max_body_size=DEFAULT_LIMIT,
+        openapi_config=openapi_config(session_cookie.name),
+        lifespan=[_closing(engine)],
+        logging_config=None,
+        debug=False,
+    )
+    app.asgi_handler = RequestLog(app.asgi_handler, https=session_cookie.secure)
+    return app
+
+
+def _operation_routes() -> list[ControllerRouterHandler]:
+    return [health.health, health.ready, health.Metrics, openapi_json, assets_router()]
+
+
+def _closing(engine: AsyncEngine) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def closing(_: Litestar) -> AsyncIterator[None]:
+        yield
+        await engine.dispose()
+
+    return closing
+
+
+def app_from_environment() -> Litestar:
+    """For a server that imports its application: `granian --interface asgi --factory clipledger.web.app:…`.
+
+    The embedded database, if it is that, is held until this process ends.
+    """
+    configure_logs()
+    settings = Settings.from_environment()
+    held = ExitStack()
+    urls = held.enter_context(database_urls(settings))
+    app = create_app(settings, create_engine(urls.app, application_name="clipledger web"))
+    app.on_shutdown.append(held.close)
+    return app
