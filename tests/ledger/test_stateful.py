@@ -298,6 +298,7 @@ class History(RuleBasedStateMachine):
         return posted.recorded_at.astimezone(ZoneInfo(ZONE)).date()
 
 
+@pytest.mark.timeout(600)  # of which it needs few, unless it fails and hypothesis looks for the shortest history
 def test_any_history_leaves_the_books_as_the_model_has_them(loop_of_its_own: Desk) -> None:
     run_state_machine_as_test(
         lambda: History(loop_of_its_own),  # type: ignore[arg-type]  # any maker of machines will do
