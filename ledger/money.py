@@ -21,7 +21,8 @@ BIGINT_MAX: Final = 2**63 - 1
 
 # ISO 4217 list one after amendment 180 (Bulgaria's euro, 1 January 2026), by number of decimals. Left out, as
 # nobody is paid in them: funds and units of account (BOV, CHE, CHW, COU, MXV, USN, UYI, XAD, XDR, XSU, XUA
-# and the four-decimal CLF and UYW), metals (XAG, XAU, XPD, XPT), bond units (XBA to XBD), XTS and XXX.
+# and the four-decimal CLF and UYW), metals (XAG, XAU, XPD, XPT), bond units (XBA to XBD), and
+# the codes for tests and for no currency.
 _CODES_BY_EXPONENT = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
     2: """
