@@ -8,10 +8,12 @@ import asyncio
 import random
 import sys
 from collections.abc import AsyncIterator, Coroutine
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger import database
@@ -19,7 +21,8 @@ from clipledger.database import DatabaseUrls
 from ledger.accounts import NewAccount
 from ledger.entries import NewEntry, Posted, post
 from ledger.errors import AlreadyReversed, IdempotencyConflict, PeriodLocked
-from tests.ledger.bookkeeper import Bookkeeper, at, entry
+from ledger.periods import lock_period
+from tests.ledger.bookkeeper import PATIENCE, Bookkeeper, at, entry
 
 ROOT = Path(__file__).parents[2]
 WRITERS = range(16)
@@ -209,6 +212,28 @@ async def test_no_entry_slips_into_a_month_that_is_being_locked(busy: Bookkeeper
     await at_once(lock(), *map(write, WRITERS))
     assert set(refused) == {"2025-01", "2025-02"}
     assert at_the_lock == {month: await busy.balances(at(through=month)) for month in at_the_lock}
+    await busy.check()
+
+
+WAITING = """
+    SELECT pid FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = 4217 AND objid::bigint = :book AND NOT granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
+
+async def test_who_waits_for_a_month_being_locked_holds_nothing_that_others_could_wait_for(busy: Bookkeeper) -> None:
+    async with busy.engine.connect() as locker, asyncio.TaskGroup() as group:
+        await lock_period(locker, busy.book_id, date(2025, 1, 1), locked_by="user:1")
+        group.create_task(busy.post_batch([any_sale(random.Random(1), "event-1")]))
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                pid = await locker.scalar(text(WAITING), {"book": busy.book_id})
+                if pid:
+                    break
+                await asyncio.sleep(0.01)
+        written = text("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND pid = :pid")
+        assert await locker.scalar(written, {"pid": pid}) == 0
+        await locker.commit()
     await busy.check()
 
 
