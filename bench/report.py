@@ -4,8 +4,7 @@ import json
 import os
 import platform
 import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +38,10 @@ class Figure:
     note: str = ""
 
     @property
+    def shown(self) -> str:
+        return "–" if self.value is None else f"{self.value:,.4g}"
+
+    @property
     def verdict(self) -> str:
         if self.value is None or self.bar is None:
             return ""
@@ -58,16 +61,14 @@ class Report:
         """Take a figure and say it at once: a long run shows how far it is."""
         figure = Figure(name, value, bar, note)
         self.figures.append(figure)
-        shown = "–" if value is None else f"{value:,.4g}"
-        print(f"  {name:28} {shown:>12}  {figure.bar or ''!s:8} {figure.verdict} {note}", flush=True)
+        print(f"  {name:28} {figure.shown:>12}  {figure.bar or ''!s:8} {figure.verdict} {note}", flush=True)
 
     def print(self) -> None:
         table = Table(title=f"bench.{self.bench}", caption=f"{_machine()['processor']}, {_machine()['cores']} cores")
         for heading in ("figure", "value", "bar", "", "note"):
             table.add_column(heading, justify="right" if heading == "value" else "left")
         for figure in self.figures:
-            shown = "–" if figure.value is None else f"{figure.value:,.4g}"
-            table.add_row(figure.name, shown, str(figure.bar or ""), figure.verdict, figure.note)
+            table.add_row(figure.name, figure.shown, str(figure.bar or ""), figure.verdict, figure.note)
         Console().print(table, *(f"{name} {number}" for name, number in self.versions.items()))
 
     def write(self, path: Path) -> None:
@@ -85,13 +86,6 @@ class Report:
 def python_versions(*packages: str) -> dict[str, str]:
     """The versions of Python and of the named packages."""
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long a piece of work takes on the wall clock."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
