@@ -5,10 +5,10 @@ run = .venv/bin/python -m
 NAME = ledger
 
 help:
-	@echo "make demo    a month of sales through the books, on a database that this command starts"
+	@echo "make demo    a stream's clips found again, and a month of sales through the books"
 	@echo "make test    format, lint, types, import rules and every test"
 	@echo "make check   the same without the tests"
-	@echo "make bench   measure; NAME=ledger says what, ARGS=--quick makes it short"
+	@echo "make bench   measure; NAME=ledger or identification says what, ARGS=--quick makes it short"
 	@echo "make lock    resolve pyproject.toml into the hash-pinned locks; ARGS=--upgrade takes newer versions"
 	@echo "make clean   remove .venv and caches; var/, where the books are, stays"
 

@@ -3,9 +3,14 @@
 A job is a thin shell: it opens a transaction, calls one function of a room and commits. Each job here does
 all that is due; so none is retried by itself, and a run that is missed, doubled or broken off leaves nothing
 that the next one does not put right.
+
+Each worker takes from several queues at once, so that a stream that is fingerprinted for an hour keeps neither a
+clip waiting nor the books from being sealed. What decodes and compares is imported by the jobs that do: every command
+imports this module, and numpy and scipy take seconds.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
@@ -15,13 +20,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.access.sessions import forget_expired_sessions
 from clipledger.database import conninfo, create_engine
+from clipledger.settings import Settings
 from clipledger.web.idempotency import forget_old_records
 from ledger.books import Book, list_books
 from ledger.seals import seal
+from media.sources import forget_removed
+from media.storage import Storage
+from media.uploads import forget_uploads
 
 SCHEMA = "jobs"
-CONCURRENCY = 4
-"""Jobs that one worker runs at a time; they wait for the database more than they compute."""
+QUEUES: Mapping[str, int] = {"default": 4, "sources": 1, "clips": 1}
+"""Jobs that one worker runs at a time from each queue: most wait for the database, media's use whole processors."""
 GRACE = 5.0
 """Seconds in which a running job may end after the worker was told to stop; then it is broken off."""
 KEPT_HOURS = 72
@@ -67,6 +76,26 @@ async def forget_expired(context: JobContext) -> None:
         await forget_old_records(connection)
 
 
+async def fingerprint_sources(context: JobContext) -> None:
+    """Recordings of sources; any number of workers share them, and take up what one that died has left."""
+    from media.fingerprinting import fingerprint_due
+
+    await fingerprint_due(_engine(context), _storage(context))
+
+
+async def identify_clips(context: JobContext) -> None:
+    """Clips that wait to be identified; shared like recordings."""
+    from media.identifying import identify_due
+
+    await identify_due(_engine(context), _storage(context), _settings(context).media_index)
+
+
+async def forget_media(context: JobContext) -> None:
+    """Bytes that nobody needs: abandoned uploads, pieces that were joined, recordings of removed sources."""
+    await forget_uploads(_engine(context), _storage(context))
+    await forget_removed(_engine(context), _storage(context))
+
+
 async def rescue_stalled_jobs(context: JobContext) -> None:
     """Jobs whose worker died go back into the queue, unless the same job waits there again already."""
     manager = context.app.job_manager
@@ -90,7 +119,26 @@ def _engine(context: JobContext) -> AsyncEngine:
     return engine
 
 
-JOBS: tuple[Job, ...] = (seal_books, forget_expired, rescue_stalled_jobs, forget_old_jobs)
+def _settings(context: JobContext) -> Settings:
+    settings = context.additional_context["settings"]
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def _storage(context: JobContext) -> Storage:
+    return Storage(_settings(context).media_storage)
+
+
+JOBS: tuple[Job, ...] = (
+    seal_books,
+    forget_expired,
+    rescue_stalled_jobs,
+    forget_old_jobs,
+    forget_media,
+    fingerprint_sources,
+    identify_clips,
+)
+_QUEUE_OF: Mapping[Job, str] = {fingerprint_sources: "sources", identify_clips: "clips"}
 
 
 def create_queue(url: str, *, application_name: str = "clipledger") -> App:
@@ -100,11 +148,11 @@ def create_queue(url: str, *, application_name: str = "clipledger") -> App:
         kwargs={"application_name": application_name},
         configure=_use_schema,
         min_size=1,
-        max_size=CONCURRENCY,
+        max_size=sum(QUEUES.values()),
     )
     queue = App(connector=connector)
     for job in JOBS:
-        queue.task(name=job.__name__, pass_context=True)(job)
+        queue.task(name=job.__name__, queue=_QUEUE_OF.get(job, "default"), pass_context=True)(job)
     return queue
 
 
@@ -123,16 +171,36 @@ async def enqueue(queue: App, job: Job) -> bool:
     return True
 
 
-async def work(url: str) -> None:
+async def work(url: str, settings: Settings) -> None:
     """Run jobs until cancelled. Returns only when the queue's connection broke."""
-    engine = create_engine(url, pool_size=CONCURRENCY, application_name="clipledger worker")
+    size = sum(QUEUES.values()) + len(_QUEUE_OF)  # media's jobs renew their leases while they work
+    engine = create_engine(url, pool_size=size, application_name="clipledger worker")
     try:
         async with create_queue(url, application_name="clipledger worker").open_async() as queue:
-            await queue.run_worker_async(
-                concurrency=CONCURRENCY,
-                shutdown_graceful_timeout=GRACE,
-                install_signal_handlers=False,
-                additional_context={"engine": engine},
-            )
+            await _first_to_end([_take_from(queue, name, engine, settings) for name in QUEUES])
     finally:
         await engine.dispose()
+
+
+async def _take_from(queue: App, name: str, engine: AsyncEngine, settings: Settings) -> None:
+    await queue.run_worker_async(
+        queues=[name],
+        name=name,
+        concurrency=QUEUES[name],
+        shutdown_graceful_timeout=GRACE,
+        install_signal_handlers=False,
+        additional_context={"engine": engine, "settings": settings},
+    )
+
+
+async def _first_to_end(parts: Sequence[Coroutine[None, None, None]]) -> None:
+    """Run them together until one ends, or until cancelled; then the others end, too."""
+    running = [asyncio.ensure_future(part) for part in parts]
+    try:
+        ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    for each in ended:
+        each.result()

@@ -5,11 +5,16 @@ them takes over when the leader ends, when its connection breaks, or when it is 
 new leader ticks everything once at the start, so that no time without a leader leaves a gap. For a moment
 two may tick, one not knowing yet that it lost; the queue keeps one job of a kind waiting, so a doubled tick
 changes nothing.
+
+The leader also looks at every pulse whether videos wait to be worked on, and asks for the job only then: so what
+was just uploaded is begun at once, and what a killed worker has left as soon as its lease has run out.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import LiteralString
 
 import psycopg
 import structlog
@@ -50,8 +55,18 @@ TICKS = (
     Tick(jobs.seal_books, CronTrigger(minute="*/5", timezone=UTC)),
     Tick(jobs.rescue_stalled_jobs, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.forget_expired, CronTrigger(minute=7, timezone=UTC)),
+    Tick(jobs.forget_media, CronTrigger(minute=37, timezone=UTC)),
     Tick(jobs.forget_old_jobs, CronTrigger(hour=3, minute=17, timezone=UTC)),
 )
+
+_DUE: LiteralString = """
+    SELECT EXISTS (SELECT FROM media.{} WHERE state = 'waiting' OR (state = 'working' AND leased_until < now()))
+"""
+LOOKS: Mapping[jobs.Job, LiteralString] = {
+    jobs.fingerprint_sources: _DUE.format("recordings"),
+    jobs.identify_clips: _DUE.format("clips"),
+}
+"""Jobs that are asked for when there is something to do, and the query that tells."""
 
 
 async def schedule(url: str) -> None:
@@ -96,9 +111,18 @@ async def _lead(connection: psycopg.AsyncConnection, queue: App) -> None:
         while True:
             if await leader(connection) != connection.info.backend_pid:
                 return
+            await _look(connection, queue)
             await asyncio.sleep(PULSE)
     finally:
         clock.shutdown(wait=False)
+
+
+async def _look(connection: psycopg.AsyncConnection, queue: App) -> None:
+    for job, due in LOOKS.items():
+        async with asyncio.timeout(LEASE):
+            found = await (await connection.execute(due)).fetchone()
+        if found == (True,):
+            await jobs.enqueue(queue, job)
 
 
 def _clock(queue: App) -> AsyncIOScheduler:

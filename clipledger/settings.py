@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 T = TypeVar("T")
 
 DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+MEDIA_SCHEMES = ("file", "s3", "gs", "az")
 
 
 class SettingsError(ValueError):
@@ -30,7 +31,8 @@ class Settings:
 
     Without `database_url` the house runs its own PostgreSQL under `var`. `database_owner_url` is the login of
     the migrations when the service's own login shall not own the tables. `var` is absolute; `public_url` is
-    how browsers and mails reach the service, without a slash at its end.
+    how browsers and mails reach the service, without a slash at its end. `media_url` is the folder or bucket of
+    uploaded videos, None for a folder under `var`; videos under `media_folders` may be registered by their path.
     """
 
     database_url: str | None = field(repr=False)
@@ -39,6 +41,18 @@ class Settings:
     host: str
     port: int
     public_url: str
+    media_url: str | None = None
+    media_folders: tuple[Path, ...] = ()
+
+    @property
+    def media_storage(self) -> str:
+        """The URL of the object store for uploaded videos."""
+        return self.media_url or (self.var / "media").as_uri()
+
+    @property
+    def media_index(self) -> Path:
+        """Where this machine keeps what it searches in; it can be deleted at any time."""
+        return self.var / "media-index"
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -60,6 +74,8 @@ class Settings:
             host=host,
             port=port,
             public_url=_read(env, "CLIPLEDGER_PUBLIC_URL", _public_url, _local_url(host, port)),
+            media_url=_read(env, "CLIPLEDGER_MEDIA_URL", _media_url, None),
+            media_folders=_read(env, "CLIPLEDGER_MEDIA_FOLDERS", _folders, ()),
         )
 
 
@@ -100,6 +116,24 @@ def _folder(value: str) -> Path:
     if path.exists() and not path.is_dir():
         raise ValueError("must be a folder")
     return path
+
+
+def _folders(value: str) -> tuple[Path, ...]:
+    folders = tuple(Path(folder).expanduser() for folder in value.split(os.pathsep))
+    for folder in folders:
+        if not folder.is_absolute() or not folder.is_dir():
+            raise ValueError(f"must be absolute folders that exist, separated by {os.pathsep}")
+    return folders
+
+
+def _media_url(value: str) -> str:
+    parts = urlsplit(value)
+    named = parts.path if parts.scheme == "file" else parts.hostname
+    if parts.scheme not in MEDIA_SCHEMES or not named or parts.query or parts.fragment or parts.username:
+        raise ValueError(
+            f"must be file:///folder or bucket://name/prefix, where bucket is one of {', '.join(MEDIA_SCHEMES[1:])}"
+        )
+    return value.rstrip("/")
 
 
 def _host(value: str) -> str:

@@ -22,6 +22,9 @@ SCOPES: Mapping[str, str] = {
     "ledger:post": "open accounts, post and reverse entries",
     "ledger:lock": "lock a period",
     "ledger:seal": "seal a book and verify its seals",
+    "media:read": "read sources, clips and what clips show",
+    "media:write": "upload, register and remove sources, submit clips",
+    "media:import": "register videos from the service's folders and object store",
     "books:open": "open a book",
     "access:manage": "add and disable users, grant and withdraw roles",
     "audit:read": "read the audit trail",
@@ -30,11 +33,13 @@ SCOPES: Mapping[str, str] = {
 OPERATOR = "operator"
 
 ROLES: Mapping[str, frozenset[str]] = {
-    "host": frozenset({"ledger:read"}),
+    "host": frozenset({"ledger:read", "media:read", "media:write"}),
     "clipper": frozenset(),
-    "finance": frozenset({"ledger:read", "ledger:post", "ledger:seal", "audit:read"}),
+    "finance": frozenset({"ledger:read", "ledger:post", "ledger:seal", "media:read", "audit:read"}),
     "approver": frozenset({"ledger:read", "ledger:lock", "ledger:seal", "audit:read"}),
-    OPERATOR: frozenset({"ledger:read", "ledger:seal", "books:open", "access:manage", "audit:read"}),
+    OPERATOR: frozenset(
+        {"ledger:read", "ledger:seal", "media:read", "media:import", "books:open", "access:manage", "audit:read"}
+    ),
 }
 
 

@@ -7,6 +7,7 @@ from clipledger.cli.db import db
 from clipledger.cli.demo import demo
 from clipledger.cli.doctor import doctor
 from clipledger.cli.ledger import ledger
+from clipledger.cli.media import media
 from clipledger.cli.serve import scheduler, serve, web, worker
 
 
@@ -26,3 +27,4 @@ main.add_command(scheduler)
 main.add_command(doctor)
 main.add_command(demo)
 main.add_command(ledger)
+main.add_command(media)

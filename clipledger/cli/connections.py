@@ -1,4 +1,4 @@
-"""What a command works with: one connection of the service's, and one line for what is refused."""
+"""What a command works with: the service's connections, and one line for what is refused."""
 
 import asyncio
 import getpass
@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import click
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from clipledger.access.errors import AccessError
 from clipledger.cli.db import opened
 from clipledger.database import create_engine
 from ledger.errors import LedgerError
+from media.errors import MediaError
 
 T = TypeVar("T")
 
@@ -23,11 +24,17 @@ SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 @asynccontextmanager
 async def connected(**options: Any) -> AsyncIterator[AsyncConnection]:
     """A connection to the database of the settings, with these execution options."""
+    async with connections(1) as engine, engine.execution_options(**options).connect() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def connections(most: int) -> AsyncIterator[AsyncEngine]:
+    """Up to so many connections to the database of the settings, for work that must not wait in a transaction."""
     with opened() as urls:
-        engine = create_engine(urls.app, pool_size=1, application_name="clipledger cli")
+        engine = create_engine(urls.app, pool_size=most, application_name="clipledger cli")
         try:
-            async with engine.execution_options(**options).connect() as connection:
-                yield connection
+            yield engine
         finally:
             await engine.dispose()
 
@@ -41,5 +48,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Do a command's work; a refusal ends the command with its one line."""
     try:
         return asyncio.run(work)
-    except (AccessError, LedgerError) as error:
+    except (AccessError, LedgerError, MediaError) as error:
         raise click.ClickException(str(error)) from error

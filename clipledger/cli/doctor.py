@@ -5,6 +5,7 @@ import json
 import platform
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -21,8 +22,10 @@ from rich.table import Table
 
 from clipledger import database, scheduler
 from clipledger.database import APP_ROLE, DatabaseError, conninfo, database_urls
+from clipledger.jobs import QUEUES
 from clipledger.postgres import PostgresError
 from clipledger.settings import Settings, SettingsError
+from media.ffmpeg import ffmpeg_version
 
 ROOT = Path(__file__).parents[2]
 GIGABYTE = 10**9
@@ -36,7 +39,7 @@ APPEND_ONLY = (
 )
 
 SUBJECTS = (
-    *("python", "packages", "settings", "disk"),
+    *("python", "packages", "ffmpeg", "settings", "disk"),
     *("database", "schema", "rights"),
     *("worker", "scheduler", "jobs", "web"),
 )
@@ -93,6 +96,7 @@ def examine() -> Iterator[Finding]:
     """All findings, each made when the ones before did not make it pointless."""
     yield python()
     yield packages()
+    yield ffmpeg()
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -121,6 +125,15 @@ def packages() -> Finding:
         remedy = "pip install --require-hashes -r requirements.lock"
         return Finding("packages", "missing", f"not as locked: {', '.join(wrong)}", remedy)
     return Finding("packages", "good", f"{len(pins)}, as locked")
+
+
+def ffmpeg() -> Finding:
+    """The one that decodes videos."""
+    try:
+        binary, version = ffmpeg_version()
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        return Finding("ffmpeg", "missing", f"none that runs: {error}", "apt install ffmpeg")
+    return Finding("ffmpeg", "good", f"{version}, {binary}")
 
 
 def _installed(name: str) -> str | None:
@@ -218,7 +231,7 @@ OWNS_TOO = """
 
 def worker(connection: Connection) -> Finding:
     alive = _ask(connection, WORKERS)[0]
-    return _process("worker", f"{alive} at work" if alive else "")
+    return _process("worker", f"{alive // len(QUEUES) or 1} at work" if alive else "")
 
 
 def elected(connection: Connection) -> Finding:

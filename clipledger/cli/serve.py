@@ -81,7 +81,7 @@ def worker(until_orphaned: bool) -> None:
     _prepare(until_orphaned)
     with opened() as urls:
         _require_schema(urls)
-        asyncio.run(_until_stopped(jobs.work(urls.app)))
+        asyncio.run(_until_stopped(jobs.work(urls.app, Settings.from_environment())))
 
 
 @click.command()

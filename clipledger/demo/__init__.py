@@ -1,6 +1,19 @@
-"""The demo: one story told through the rooms' public operations, on a database of its own, checking its results.
+"""The demo: two stories told through the rooms' public operations, checking their results.
 
-month.py   a host's month as ledger entries
-story.py   the story: what is done, what is shown, what must have come out
-paper.py   how it looks on a terminal
+The film: clips of a livestream are found in it.
+
+film.py       the story: what is done, what is shown
+findings.py   what must be found, beside what was
+stream.py     a livestream sale, drawn: scenes and camera
+host.py, room.py, goods.py, overlay.py, voice.py   what is seen and heard of it
+clips.py      clips cut and edited as clippers do
+pen.py, recording.py   drawing a shape, and making a video file
+
+The month: a host's sales go through the books, on a database of its own.
+
+story.py      the story: what is done, what is shown, what must have come out
+month.py      a host's month as ledger entries
+
+paper.py      how both look on a terminal
+checks.py     what happens when a result is not what it must be
 """

@@ -1,15 +1,19 @@
 """How the demo looks on a terminal."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clipledger.demo.clips import Cut
+from clipledger.demo.findings import FARTHEST_OFF, Identified
 from ledger.balances import TrialBalance
 from ledger.money import format_amount
 from ledger.statements import StatementLine
 from ledger.verification import Verification
+from media.identification import Match
 
 
 class Paper:
@@ -23,6 +27,26 @@ class Paper:
 
     def say(self, text: str) -> None:
         self.console.print(f"  {escape(text)}")
+
+    def working(self, what: str) -> AbstractContextManager[object]:
+        """For as long as something takes; on a terminal, one sees that it does."""
+        return self.console.status(escape(what))
+
+    def findings(self, identified: Sequence[Identified]) -> None:
+        """Each segment as it was cut, and below it as it was found."""
+        table = Table(box=None, padding=(0, 1))
+        for heading in ("clip", "", "of the clip", "of the stream", "speed", "mirror", "score", "off by"):
+            table.add_column(heading, justify="right" if heading in ("score", "off by") else "left", no_wrap=True)
+        for each in identified:
+            name = each.clip.name
+            if not each.findings:
+                table.add_row(name, "cut", "nothing")
+                table.add_row("", "found", "nothing")
+            for n, finding in enumerate(each.findings):
+                table.add_row(name if n == 0 else "", "cut", *_segment(finding.cut))
+                score = f"{finding.match.score:.2f}" if finding.match else ""
+                table.add_row("", "found", *_segment(finding.match), score, _colour(finding.off))
+        self.console.print(table)
 
     def trial_balance(self, trial: TrialBalance) -> None:
         """Debits and credits side by side, as an accountant lays them out."""
@@ -54,3 +78,24 @@ class Paper:
         self.console.print(f"  The books are {verdict}: {counted} looked at.")
         for finding in result.findings:
             self.console.print(f"  [red]✗[/red] {escape(f'{finding.rule}: {finding.subject} {finding.detail}')}")
+
+
+def _segment(segment: Cut | Match | None) -> tuple[str, str, str, str]:
+    if segment is None:
+        return "nothing", "", "", ""
+    clip, stream = (
+        f"{_clock(start)}–{_clock(end)}"
+        for start, end in ((segment.clip_t0, segment.clip_t1), (segment.source_t0, segment.source_t1))
+    )
+    return clip, stream, f"×{segment.speed:.2f}", "yes" if segment.mirrored else "no"
+
+
+def _colour(off: float | None) -> str:
+    if off is None:
+        return ""
+    return f"[{'green' if off <= FARTHEST_OFF else 'red'}]{off:.2f} s[/]"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds * 10), 600)
+    return f"{minutes}:{rest / 10:04.1f}"

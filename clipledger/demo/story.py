@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from clipledger import database
 from clipledger.database import DatabaseUrls
 from clipledger.demo import month as m
+from clipledger.demo.checks import DemoError, must
 from clipledger.demo.paper import Paper
 from ledger.accounts import ensure_accounts, find_account
 from ledger.balances import NOW, Moment, balance, trial_balance
@@ -20,10 +21,6 @@ from ledger.periods import lock_period, month_of
 from ledger.seals import inclusion_proof, proof_holds, seal
 from ledger.statements import StatementLine, account_statement
 from ledger.verification import Verification, verify
-
-
-class DemoError(Exception):
-    """The story did not come out as it must."""
 
 
 async def tell(urls: DatabaseUrls, paper: Paper, today: date) -> None:
@@ -72,10 +69,10 @@ class _Story:
             trial = await trial_balance(connection, self.book.book_id)
         self.paper.chapter("Trial balance")
         self.paper.trial_balance(trial)
-        _must(trial.debits == trial.credits, "debits and credits are equal")
+        must(trial.debits == trial.credits, "debits and credits are equal")
         await self._show_statement("What was held for Bo, the first days", m.held("bo"), limit=14)
         paid = await self._show_statement("What was available to Ana", m.available("ana"))
-        _must(paid[-1].balance == 0, "Ana was paid all that was available")
+        must(paid[-1].balance == 0, "Ana was paid all that was available")
 
     async def lock_the_month(self) -> None:
         self.paper.chapter(f"{self.month:%B %Y} is locked")
@@ -101,9 +98,9 @@ class _Story:
             (made,) = await seal(connection, self.book.book_id)
             proof = await inclusion_proof(connection, self.book.book_id, self.first_sale.entry_id)
         self.paper.say(f"Seal {made.seal_no} over {made.entry_count} entries: {made.seal_hash}")
-        _must(proof_holds(proof), "the first sale's proof leads to the seal")
+        must(proof_holds(proof), "the first sale's proof leads to the seal")
         self.paper.say(f"The first sale is in it: {len(proof.path)} hashes prove it.")
-        _must((await self._verify()).sound, "untouched books are sound")
+        must((await self._verify()).sound, "untouched books are sound")
 
     async def tamper(self, owner_url: str) -> None:
         """As the tables' owner with the rules switched off, which is what a thief with the keys would do."""
@@ -115,11 +112,11 @@ class _Story:
             thief.execute(change, [100, self.book.book_id, entry_id])
             thief.commit()
             found = await self._verify()
-            _must(any(finding.subject == f"entry {entry_id}" for finding in found.findings), "the row is found")
+            must(any(finding.subject == f"entry {entry_id}" for finding in found.findings), "the row is found")
             thief.execute(change, [-100, self.book.book_id, entry_id])
             thief.execute("ALTER TABLE ledger.postings ENABLE TRIGGER append_only")
         self.paper.say("The row is put back as it was.")
-        _must((await self._verify()).sound, "restored books are sound")
+        must((await self._verify()).sound, "restored books are sound")
 
     async def _sell(self) -> None:
         self.paper.chapter(f"Sales of {self.month:%B %Y}")
@@ -134,7 +131,7 @@ class _Story:
         self.paper.say(f"… {len(self.sales)} sales posted in one batch.")
         async with self.engine.begin() as connection:
             again = await post_batch(connection, self.book.book_id, [m.accrued(sale) for sale in self.sales])
-        _must([entry.entry_id for entry in again] == [entry.entry_id for entry in posted], "a replay posts nothing")
+        must([entry.entry_id for entry in again] == [entry.entry_id for entry in posted], "a replay posts nothing")
         self.paper.say("Posted once more, as a retry would: nothing was added.")
 
     async def _refund(self) -> None:
@@ -184,8 +181,3 @@ class _Story:
             result = await verify(connection, self.book.book_id)
         self.paper.verification(result)
         return result
-
-
-def _must(holds: bool, what: str) -> None:
-    if not holds:
-        raise DemoError(f"it must be that {what}, and it is not")

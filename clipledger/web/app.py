@@ -26,6 +26,8 @@ from clipledger.web.requirements import DenyByDefault
 from clipledger.web.session_cookie import SessionCookie
 from clipledger.web.unit_of_work import TransactionPerRequest
 from ledger import api as ledger_api
+from media import api as media_api
+from media.storage import Storage
 
 
 def create_app(
@@ -41,13 +43,16 @@ def create_app(
     """
     session_cookie = SessionCookie(settings.public_url)
     attempts = LoginAttempts(limits)
+    storage = Storage(settings.media_storage)
     app = Litestar(
-        [access_api.router, ledger_api.router, *_operation_routes(), *routes],
+        [access_api.router, ledger_api.router, media_api.router, *_operation_routes(), *routes],
         dependencies={
             **request_dependencies(),
             "engine": Provide(lambda: engine, sync_to_thread=False),
             "attempts": Provide(lambda: attempts, sync_to_thread=False),
             "session_cookie": Provide(lambda: session_cookie, sync_to_thread=False),
+            "storage": Provide(lambda: storage, sync_to_thread=False),
+            "folders": Provide(lambda: settings.media_folders, sync_to_thread=False),
         },
         middleware=[
             PrometheusConfig(app_name="clipledger", prefix="clipledger", group_path=True).middleware,

@@ -56,7 +56,8 @@ class Answer:
 
 def keyed_call(scope: HTTPScope, principal: str, body: bytes) -> KeyedCall:
     """Raises Problem 400 where the key is missing or malformed."""
-    sent = dict(scope["headers"]).get(b"idempotency-key", b"").decode("latin-1")
+    headers = dict(scope["headers"])
+    sent = headers.get(b"idempotency-key", b"").decode("latin-1")
     if not sent:
         fault = FieldFault(_FIELD, "every POST carries a key of 1 to 255 visible ASCII characters")
         raise Problem(400, "idempotency-key-required", faults=[fault])
@@ -64,7 +65,8 @@ def keyed_call(scope: HTTPScope, principal: str, body: bytes) -> KeyedCall:
         fault = FieldFault(_FIELD, "must be 1 to 255 visible ASCII characters", sent[:255])
         raise Problem(400, "idempotency-key-invalid", faults=[fault])
     address = msgspec.json.encode([scope["path"], scope["query_string"].decode("latin-1")])
-    digest = hashlib.sha256(address + body).digest()
+    announced = headers.get(b"upload-length", b"")  # what such a POST says instead of having a body
+    digest = hashlib.sha256(address + announced + body).digest()
     return KeyedCall(principal, sent, f"{scope['method']} {scope['path_template']}", digest)
 
 

@@ -12,6 +12,7 @@ A route that declares none of these, or a scope nobody knows, stops the applicat
 - `"shown_once": "token"`: this member of the answer is not kept for replays
 - `"action": "key.create"`: what the audit trail calls it, instead of method and path
 - `"rate_limited": False`: not counted, for probes
+- `"streams_body": True`: the handler reads the body as it arrives; its transaction begins only when it asks for it
 
 `request_max_body_size=…` on a route, Litestar's own parameter, replaces the 1 MiB that a body may have.
 """
@@ -36,6 +37,7 @@ class Requirement:
     session: bool = False
     rate_limited: bool = True
     needs_key: bool = False
+    streams_body: bool = False
 
 
 def requirement_of(handler: BaseRouteHandler) -> Requirement:
@@ -53,6 +55,11 @@ def requirement_of(handler: BaseRouteHandler) -> Requirement:
         raise ImproperlyConfiguredException(
             f"{handler} is a public POST: declare opt idempotency False, for keys belong to who is known"
         )
+    streams_body = opt.get("streams_body", False)
+    if streams_body and needs_key:
+        raise ImproperlyConfiguredException(
+            f"{handler} is a POST that streams its body: declare opt idempotency False, for a key covers the whole body"
+        )
     return Requirement(
         scope=scope,
         across_books=opt.get("across_books", False),
@@ -60,6 +67,7 @@ def requirement_of(handler: BaseRouteHandler) -> Requirement:
         session=authenticated == "session",
         rate_limited=opt.get("rate_limited", True),
         needs_key=needs_key,
+        streams_body=streams_body,
     )
 
 

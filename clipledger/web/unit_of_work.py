@@ -3,7 +3,8 @@
 A client that has read 201 may rely on it. The answer of an unsafe method is held back until COMMIT has
 succeeded; if it fails, the held answer is thrown away and the client gets the error. An answer of 400 and
 above rolls back: an error has changed nothing. A safe method reads one snapshot in a READ ONLY transaction
-and may stream. Do not start background work from a handler's response: it would run before the commit.
+and may stream. A route that streams its body (`streams_body`) reads it before its transaction begins, so that none
+is open while bytes trickle in. Do not start background work from a handler's response: it would run before the commit.
 """
 
 from collections.abc import Mapping
@@ -95,31 +96,42 @@ class TransactionPerRequest(ASGIMiddleware):
 
 async def _write(unit: UnitOfWork, scope: HTTPScope, receive: Receive, next_app: ASGIApp) -> Answer:
     """The answer of an unsafe method, true by the time it is returned."""
+    requirement = requirement_of(scope["route_handler"])
+    if requirement.streams_body:
+        return await _ended(unit, scope, None, await _answer(scope, receive, next_app))
     body = await read_body(scope, receive)
     require_body(scope, body)
     call = None
-    if scope["method"] == "POST" and requirement_of(scope["route_handler"]).needs_key:
+    if scope["method"] == "POST" and requirement.needs_key:
         call = idempotency.keyed_call(scope, unit.actor, body)
     connection = await unit.connection()
     if call and (kept := await idempotency.claim(connection, call)):
         return kept
+    return await _ended(unit, scope, call, await _answer(scope, replayed(body, receive), next_app))
+
+
+async def _answer(scope: HTTPScope, receive: Receive, next_app: ASGIApp) -> Answer:
+    """What the handler says, held back."""
     held: list[Message] = []
 
     async def hold(message: Message) -> None:
         held.append(message)
 
-    await next_app(scope, replayed(body, receive), hold)
-    answer = _answer_of(held)
+    await next_app(scope, receive, hold)
+    return _answer_of(held)
+
+
+async def _ended(unit: UnitOfWork, scope: HTTPScope, call: KeyedCall | None, answer: Answer) -> Answer:
+    """The same answer, after the transaction was ended as it says."""
     if answer.status < HTTPStatus.BAD_REQUEST:
-        await _commit(connection, unit, scope, call, answer)
+        await _commit(unit, scope, call, answer)
     else:
-        await _roll_back(connection, unit)
+        await _roll_back(unit)
     return answer
 
 
-async def _commit(
-    connection: AsyncConnection, unit: UnitOfWork, scope: HTTPScope, call: KeyedCall | None, answer: Answer
-) -> None:
+async def _commit(unit: UnitOfWork, scope: HTTPScope, call: KeyedCall | None, answer: Answer) -> None:
+    connection = await unit.connection()
     opt = scope["route_handler"].opt
     if call and answer.status < HTTPStatus.MULTIPLE_CHOICES:
         await idempotency.keep(connection, call, answer, opt.get("shown_once"))
@@ -130,7 +142,8 @@ async def _commit(
     await connection.commit()
 
 
-async def _roll_back(connection: AsyncConnection, unit: UnitOfWork) -> None:
+async def _roll_back(unit: UnitOfWork) -> None:
+    connection = await unit.connection()
     await connection.rollback()
     for event in unit.refusals:
         await record(connection, event)

@@ -17,6 +17,7 @@ from clipledger import jobs, scheduler
 from clipledger.cli.doctor import SUBJECTS, doctor
 from clipledger.cli.doctor import examine as found_now
 from clipledger.database import DatabaseUrls, conninfo, downgrade
+from clipledger.settings import Settings
 
 Doctor = Callable[..., Result]
 
@@ -79,7 +80,8 @@ async def test_a_worker_and_a_scheduler_that_run_are_seen(examine: Doctor, fresh
     def looked_at() -> dict[str, str]:
         return {finding.subject: finding.state for finding in found_now()}
 
-    running = [asyncio.create_task(part(fresh_urls.app)) for part in (jobs.work, scheduler.schedule)]
+    parts = (jobs.work(fresh_urls.app, Settings.from_environment()), scheduler.schedule(fresh_urls.app))
+    running = [asyncio.create_task(part) for part in parts]
     try:
         for _ in range(100):
             found = await asyncio.to_thread(looked_at)

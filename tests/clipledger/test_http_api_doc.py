@@ -67,7 +67,8 @@ class Shell:
         return done.stdout
 
     def _curl(self, words: list[str]) -> str:
-        headers, method, body, file, url = {}, "GET", None, None, ""
+        headers, method, file, url = {}, "GET", None, ""
+        body: str | bytes | None = None
         remaining = iter(words)
         for word in remaining:
             match word:
@@ -79,6 +80,8 @@ class Shell:
                 case "--json":
                     method, body = "POST", next(remaining)
                     headers["Content-Type"] = "application/json"
+                case "--data-binary":
+                    body = (self.folder / next(remaining).removeprefix("@")).read_bytes()
                 case ">":
                     file = self.folder / next(remaining)
                 case _:
@@ -93,7 +96,10 @@ class Shell:
 def shell(fresh_urls: DatabaseUrls, tmp_path: Path) -> Iterator[Shell]:
     """On a database of its own, in which the first entry is entry 1."""
     database = make_url(fresh_urls.app).set(drivername="postgresql").render_as_string(hide_password=False)
-    app = create_app(Settings.from_environment({}), create_engine(fresh_urls.app))
+    app = create_app(
+        Settings.from_environment({"CLIPLEDGER_VAR": str(tmp_path / "var")}), create_engine(fresh_urls.app)
+    )
+    (tmp_path / "stream.mp4").write_bytes(bytes(1048576))
     with TestClient(app) as client:
         yield Shell(client, database, tmp_path)
 

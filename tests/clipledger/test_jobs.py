@@ -13,11 +13,13 @@ from procrastinate import App, JobContext
 
 from clipledger import jobs
 from clipledger.database import DatabaseUrls, conninfo, create_engine
+from clipledger.settings import Settings
 from ledger.accounts import NewAccount, ensure_accounts
 from ledger.books import open_book
 from ledger.entries import Line, NewEntry, post
 
 Row = tuple[Any, ...]
+SETTINGS = Settings.from_environment({})
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ async def queue(fresh_urls: DatabaseUrls) -> AsyncIterator[App]:
 
 @asynccontextmanager
 async def worker(urls: DatabaseUrls) -> AsyncIterator[None]:
-    running = asyncio.create_task(jobs.work(urls.app))
+    running = asyncio.create_task(jobs.work(urls.app, SETTINGS))
     try:
         yield
     finally:

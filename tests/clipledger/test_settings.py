@@ -36,6 +36,8 @@ def test_every_variable_is_taken_over() -> None:
         CLIPLEDGER_HOST="::",
         CLIPLEDGER_PORT="80",
         CLIPLEDGER_PUBLIC_URL="https://clips.example/ledger/",
+        CLIPLEDGER_MEDIA_URL="s3://videos/clipledger/",
+        CLIPLEDGER_MEDIA_FOLDERS="/tmp:/usr",
     )
 
     assert settings == Settings(
@@ -45,7 +47,14 @@ def test_every_variable_is_taken_over() -> None:
         host="::",
         port=80,
         public_url="https://clips.example/ledger",
+        media_url="s3://videos/clipledger",
+        media_folders=(Path("/tmp"), Path("/usr")),
     )
+
+
+def test_uploaded_videos_lie_in_a_folder_beside_the_database_unless_told(tmp_path: Path) -> None:
+    assert read(CLIPLEDGER_VAR=str(tmp_path / "a b")).media_storage == (tmp_path / "a b" / "media").as_uri()
+    assert read(CLIPLEDGER_MEDIA_URL="gs://videos").media_storage == "gs://videos"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +82,11 @@ def test_the_public_address_is_where_the_service_listens_unless_told(host: str, 
         ("CLIPLEDGER_PUBLIC_URL", "clips.example", "must be http"),
         ("CLIPLEDGER_PUBLIC_URL", "https://clips.example/?a=1", "without a query"),
         ("CLIPLEDGER_VAR", __file__, "must be a folder"),
+        ("CLIPLEDGER_MEDIA_URL", "/srv/media", "must be file:///folder"),
+        ("CLIPLEDGER_MEDIA_URL", "https://videos.example/", "one of s3, gs, az"),
+        ("CLIPLEDGER_MEDIA_URL", "s3://key:secret@videos", "one of s3, gs, az"),
+        ("CLIPLEDGER_MEDIA_FOLDERS", "/tmp:videos", "absolute folders that exist"),
+        ("CLIPLEDGER_MEDIA_FOLDERS", "/tmp:/no/such/folder", "absolute folders that exist"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_rule(variable: str, value: str, rule: str) -> None:

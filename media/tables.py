@@ -1,0 +1,194 @@
+"""The room's tables as SQLAlchemy Core sees them.
+
+What they mean and the rules they hold stand in `migrations/sql/0004_media.up.sql`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(schema="media")
+
+_ASCII = Text(collation="C")
+_INSTANT = DateTime(timezone=True)
+_NOW = text("now()")
+_TO_DO = text("state IN ('waiting', 'working')")
+
+
+def _book() -> Column[int]:
+    return Column("book_id", BigInteger, nullable=False)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, BigInteger, Identity(always=True), nullable=False)
+
+
+def _made(name: str) -> Column[object]:
+    return Column(name, _INSTANT, nullable=False, server_default=_NOW)
+
+
+def _work() -> list[Column[object]]:
+    """What a row that is worked on has: its state, why it failed, and who has it until when."""
+    return [
+        Column("place", _ASCII),
+        Column("state", _ASCII, nullable=False, server_default="waiting"),
+        Column("failure_code", _ASCII),
+        Column("failure_rule", Text),
+        Column("attempts", SmallInteger, nullable=False, server_default="0"),
+        Column("worker", Uuid),
+        Column("leased_until", _INSTANT),
+    ]
+
+
+uploads = Table(
+    "uploads",
+    metadata,
+    _book(),
+    _number("upload_id"),
+    Column("length", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False, server_default="0"),
+    Column("created_by", Text, nullable=False),
+    _made("created_at"),
+    Column("expires_at", _INSTANT, nullable=False),
+    Column("used_at", _INSTANT),
+    Column("joined_at", _INSTANT),
+    Column("writer", Uuid),
+    Column("writer_until", _INSTANT),
+    PrimaryKeyConstraint("book_id", "upload_id"),
+    Index("uploads_expiry", "expires_at"),
+)
+
+pieces = Table(
+    "pieces",
+    metadata,
+    _book(),
+    Column("upload_id", BigInteger, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("key", _ASCII, nullable=False),
+    PrimaryKeyConstraint("book_id", "upload_id", "first"),
+    ForeignKeyConstraint(
+        ["book_id", "upload_id"], ["media.uploads.book_id", "media.uploads.upload_id"], name="pieces_upload"
+    ),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    _book(),
+    _number("source_id"),
+    Column("title", Text, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("recorded_at", _INSTANT),
+    Column("created_by", Text, nullable=False),
+    _made("created_at"),
+    Column("removed_at", _INSTANT),
+    PrimaryKeyConstraint("book_id", "source_id"),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    _book(),
+    Column("source_id", BigInteger, nullable=False),
+    Column("recording_no", Integer, nullable=False),
+    Column("starts_s", Double),
+    Column("duration_s", Double),
+    Column("progress", Double, nullable=False, server_default="0"),
+    *_work(),
+    _made("created_at"),
+    PrimaryKeyConstraint("book_id", "source_id", "recording_no"),
+    ForeignKeyConstraint(
+        ["book_id", "source_id"], ["media.sources.book_id", "media.sources.source_id"], name="recordings_source"
+    ),
+    Index("recordings_to_do", "book_id", "created_at", postgresql_where=_TO_DO),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    _book(),
+    Column("source_id", BigInteger, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("recording_no", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("book_id", "source_id", "first"),
+    ForeignKeyConstraint(
+        ["book_id", "source_id", "recording_no"],
+        ["media.recordings.book_id", "media.recordings.source_id", "media.recordings.recording_no"],
+        name="parts_recording",
+    ),
+)
+
+clips = Table(
+    "clips",
+    metadata,
+    _book(),
+    _number("clip_id"),
+    Column("title", Text, nullable=False),
+    *_work(),
+    Column("duration_s", Double),
+    Column("submitted_by", Text, nullable=False),
+    _made("submitted_at"),
+    PrimaryKeyConstraint("book_id", "clip_id"),
+    Index("clips_to_do", "book_id", "submitted_at", postgresql_where=_TO_DO),
+)
+
+identifications = Table(
+    "identifications",
+    metadata,
+    _book(),
+    Column("clip_id", BigInteger, nullable=False),
+    Column("run_no", Integer, nullable=False),
+    _made("identified_at"),
+    Column("version", Integer, nullable=False),
+    Column("threshold", Double, nullable=False),
+    Column("sources", Integer, nullable=False),
+    PrimaryKeyConstraint("book_id", "clip_id", "run_no"),
+    ForeignKeyConstraint(
+        ["book_id", "clip_id"], ["media.clips.book_id", "media.clips.clip_id"], name="identifications_clip"
+    ),
+)
+
+matches = Table(
+    "matches",
+    metadata,
+    _book(),
+    Column("clip_id", BigInteger, nullable=False),
+    Column("run_no", Integer, nullable=False),
+    Column("match_no", Integer, nullable=False),
+    Column("source_id", BigInteger, nullable=False),
+    *(Column(name, Double, nullable=False) for name in ("clip_t0", "clip_t1", "source_t0", "source_t1")),
+    Column("score", Double, nullable=False),
+    Column("speed", Double, nullable=False),
+    Column("mirrored", Boolean, nullable=False),
+    *(Column(name, JSONB, nullable=False) for name in ("clip_rect", "source_rect", "evidence")),
+    PrimaryKeyConstraint("book_id", "clip_id", "run_no", "match_no"),
+    ForeignKeyConstraint(
+        ["book_id", "clip_id", "run_no"],
+        ["media.identifications.book_id", "media.identifications.clip_id", "media.identifications.run_no"],
+        name="matches_run",
+    ),
+    ForeignKeyConstraint(
+        ["book_id", "source_id"], ["media.sources.book_id", "media.sources.source_id"], name="matches_source"
+    ),
+    Index("matches_of_source", "book_id", "source_id"),
+)
