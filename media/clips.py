@@ -4,11 +4,11 @@ A clip may be identified again and again: each time is a run of its own that rep
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from media.errors import ClipNotFound, IdentificationNotFound
@@ -20,6 +20,8 @@ from media.titles import checked_title
 if TYPE_CHECKING:  # reading what was found needs none of what finds it, which takes seconds to import
     from media.identification import Match
 
+AGAIN_FOR = timedelta(days=30)
+"""How long a clip that nothing was found for is looked at again when a source comes."""
 _Rect = tuple[float, float, float, float]
 
 
@@ -104,8 +106,40 @@ async def identify_again(connection: AsyncConnection, book_id: int, clip_id: int
     """
     ended = clips.c.state.in_(["identified", "unrecognised", "failed"])
     again = update(clips).where(_named(book_id, clip_id), ended)
-    await connection.execute(again.values(state="waiting", attempts=0, failure_code=None, failure_rule=None))
+    due = {"state": "waiting", "again": False, "attempts": 0}
+    await connection.execute(again.values(**due, failure_code=None, failure_rule=None))
     return await find_clip(connection, book_id, clip_id)
+
+
+async def look_again(connection: AsyncConnection, book_id: int) -> None:
+    """A source has grown: the book's clips of the last AGAIN_FOR that nothing was found for are due again.
+
+    They come after those that nobody has looked at. One that is searched for at this moment is looked at again if that
+    comes to nothing.
+    """
+    young = clips.c.submitted_at > func.now() - AGAIN_FOR
+    here = and_(clips.c.book_id == book_id, clips.c.state.in_(["working", "unrecognised"]), young)
+    in_order = select(clips.c.clip_id).where(here).order_by(clips.c.clip_id)  # as two that do this must lock them
+    locked = in_order.with_for_update(key_share=True).cte("locked")
+    unrecognised = clips.c.state == "unrecognised"
+    due = {
+        "again": True,
+        "state": case((unrecognised, "waiting"), else_=clips.c.state),
+        "attempts": case((unrecognised, 0), else_=clips.c.attempts),
+    }
+    await connection.execute(
+        update(clips).where(clips.c.book_id == book_id, clips.c.clip_id == locked.c.clip_id).values(due)
+    )
+
+
+def settled(*, matched: bool) -> dict[str, Any]:
+    """What becomes of a clip that was searched for; one that missed a source is due at once, see `look_again`."""
+    if matched:
+        return {"state": "identified"}
+    return {
+        "state": case((clips.c.again, "waiting"), else_="unrecognised"),
+        "attempts": case((clips.c.again, 0), else_=clips.c.attempts),
+    }
 
 
 # Identifications --------------------------------------------------------------------------------------------
@@ -131,7 +165,7 @@ async def record_identification(
     await connection.execute(insert(identifications).values(**key, **made))
     valid = [match for match in found if match.source in there]
     if valid:
-        rows = [{**key, "match_no": number, **_columns(match)} for number, match in enumerate(valid, 1)]
+        rows = [{**key, "match_no": number, **plain_match(match)} for number, match in enumerate(valid, 1)]
         await connection.execute(insert(matches), rows)
     return len(valid)
 
@@ -143,7 +177,8 @@ async def _still_there(connection: AsyncConnection, book_id: int, source_ids: se
     return set(await connection.scalars(chosen.with_for_update(read=True)))
 
 
-def _columns(match: "Match") -> dict[str, Any]:
+def plain_match(match: "Match") -> dict[str, Any]:
+    """By the names of a `FoundMatch`, and of types that a database and JSON know."""
     plain = ("clip_t0", "clip_t1", "source_t0", "source_t1", "score", "speed", "mirrored")
     as_json = ("clip_rect", "source_rect", "evidence")
     return {

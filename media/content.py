@@ -21,7 +21,7 @@ _PLAIN = 6.0
 """Grey levels of texture below which a still row or column counts as a bar, not as a caption."""
 _STEP = 3.0
 """Grey levels between neighbouring pixels, in all but a fifth of the pictures, that make an edge."""
-_LONGEST_LIST = 4
+_MOST_LINES = 4
 """Lines considered in each direction."""
 _SMALLEST = (0.28, 0.2)
 """Width and height, as fractions, of the smallest rectangle considered."""
@@ -106,7 +106,7 @@ def _sharpest(sample: NDArray[np.float32], length: float) -> float:
     sharpness = np.log(np.abs(np.diff(sample, 2, axis=2)).mean(axis=(0, 2)) + 0.1)
     steps = np.log(np.abs(np.diff(sample, axis=1)).mean(axis=(0, 2)) + 0.1)
     rows = len(sharpness)
-    cells = round(length * rows)
+    cells = max(1, round(length * rows))
     inside = np.convolve(sharpness, np.ones(cells), "valid")
     contrast = inside / cells - (sharpness.sum() - inside) / (rows - cells)
     edges = np.concatenate([[0.0], steps - np.median(steps), [0.0]])
@@ -138,7 +138,7 @@ def _lines(steps: NDArray[np.float32]) -> list[int]:
     for row in np.argsort(-length)[:14]:
         if length[row] > 0.18 and all(abs(row + 1 - other) > 2 for other in found):
             found.append(int(row) + 1)
-    return sorted(found[:_LONGEST_LIST])
+    return sorted(found[:_MOST_LINES])
 
 
 def _gaps(lines: list[int], end: int) -> list[tuple[int, int]]:

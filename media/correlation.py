@@ -120,8 +120,9 @@ def centred(blocks: Samples) -> Samples:
 def by_block(samples: Samples) -> Samples:
     """(pictures, blocks, points of a block)"""
     count = len(samples)
-    tiles = samples.reshape(count, _BLOCKS_DOWN, samples.shape[1] // _BLOCKS_DOWN, _BLOCKS_ACROSS, -1)
-    return tiles.swapaxes(2, 3).reshape(count, _BLOCKS, -1)
+    high, wide = samples.shape[1] // _BLOCKS_DOWN, samples.shape[2] // _BLOCKS_ACROSS
+    tiles = samples.reshape(count, _BLOCKS_DOWN, high, _BLOCKS_ACROSS, wide)
+    return tiles.swapaxes(2, 3).reshape(count, _BLOCKS, high * wide)
 
 
 def sampled(pictures: Samples, x: NDArray[np.float64], y: NDArray[np.float64]) -> Samples:

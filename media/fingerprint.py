@@ -27,7 +27,9 @@ from media.views import WHOLE, Rect, View, clip_views, source_views
 SOURCE_RATE = 4
 """Pictures a second kept of a source."""
 HASHED_RATE = 2
-"""Pictures a second of a source that are hashed: every second one of those kept."""
+"""Pictures a second of a source that are hashed."""
+HASHED_EVERY = SOURCE_RATE // HASHED_RATE
+"""Pictures kept for each that is hashed; the first of a part is."""
 CLIP_RATE = 12
 """Pictures a second looked at in a clip."""
 PART_SECONDS = 600
@@ -37,7 +39,6 @@ VERSION = 1
 _MAGIC = b"CLFP"
 _SOUND_BLOCK = 60 * SOUND_RATE
 """Samples that peaks are found in at a time."""
-_EVERY = SOURCE_RATE // HASHED_RATE
 _SOURCE_PEAKS = 12
 _CLIP_PEAKS = 15
 _CONTENT_GUESSES = 6
@@ -167,7 +168,7 @@ def fingerprint_clip(path: Path, *, progress: Progress | None = None, limits: Li
 def source_part(pictures: Thumbnails, peaks: Peaks, aspect: float, first: int) -> SourceFingerprint:
     """A part from its pictures at SOURCE_RATE and its peaks, whose ticks begin with the part; `first` numbers it."""
     content = without_bars(pictures[np.linspace(0, len(pictures) - 1, min(300, len(pictures))).astype(int)])
-    found = coefficients(pictures[::_EVERY], [view.rect for view in source_views(aspect, content)])
+    found = coefficients(pictures[::HASHED_EVERY], [view.rect for view in source_views(aspect, content)])
     telling = informative(found)
     telling[:, 1] &= content != WHOLE  # else it is the first view once more
     moved = peaks + np.array([round(first / SOURCE_RATE / TICK), 0], np.int32)
@@ -293,14 +294,21 @@ def _unpacked(data: bytes) -> SourceFingerprint:
     if data[:4] != _MAGIC or zlib.crc32(packed).to_bytes(4, "little") != data[4:8]:
         raise DamagedFingerprint("fingerprint")
     try:
-        kept = msgspec.msgpack.decode(packed, type=_Kept)
-    except msgspec.MsgspecError as error:
+        return _part_of(msgspec.msgpack.decode(packed, type=_Kept))
+    except (msgspec.MsgspecError, ValueError) as error:
         raise DamagedFingerprint("fingerprint") from error
+
+
+def _part_of(kept: _Kept) -> SourceFingerprint:
+    """Raises ValueError where lengths do not fit together, DamagedFingerprint for another version."""
     if kept.version != VERSION:
         raise DamagedFingerprint("fingerprint", kept.version, f"must be of version {VERSION}")
-    hashes = np.frombuffer(kept.hashes, "<u8").reshape(len(range(0, kept.count, _EVERY)), -1)
-    telling = np.unpackbits(np.frombuffer(kept.telling, np.uint8), count=hashes.size).astype(bool)
+    hashed = len(range(0, kept.count, HASHED_EVERY))
+    hashes = np.frombuffer(kept.hashes, "<u8").reshape(hashed, len(source_views(kept.aspect, kept.content)))
+    telling = np.unpackbits(np.frombuffer(kept.telling, np.uint8)).astype(bool)[: hashes.size]
     peaks = np.stack([np.frombuffer(kept.ticks, "<i4"), np.frombuffer(kept.bands, np.uint8)], axis=1).astype(np.int32)
+    if not hashed or len(kept.sheets) != -(-kept.count // thumbnails.ON_A_SHEET):
+        raise ValueError("pictures are missing")
     return SourceFingerprint(
         first=kept.first,
         count=kept.count,

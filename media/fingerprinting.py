@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from media.clips import look_again
 from media.fingerprint import SOURCE_RATE, VERSION, SourceFingerprint, fingerprint_source
 from media.leases import Lease, take
 from media.probe import probe
@@ -67,6 +68,7 @@ async def _fingerprint(lease: Lease, *, storage: Storage, told: Told | None = No
             end = part[0].end
     async with lease.engine.begin() as connection:
         await lease.settle(connection, "ready", progress=1.0, duration_s=_duration(end - first, announced))
+        await look_again(connection, lease.row.book_id)
 
 
 def _next(coming: Iterator[SourceFingerprint]) -> tuple[SourceFingerprint, bytes] | None:

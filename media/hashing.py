@@ -3,7 +3,8 @@
 pHash takes the 8 × 8 lowest frequencies of a picture's cosine transform; a bit says whether a coefficient lies
 above their median. Instead of cutting each view out and scaling it to 32 × 32, as ImageHash does, the cosines are
 stretched over the view and summed over the pixels it covers: no resampling, and two small products per view.
-On a picture of 32 × 32 the two are the same sum, and the bits are equal (`tests/media/test_hashing.py`).
+On a picture of 32 × 32 the two are the same sum, and the bits are equal (`tests/media/test_hashing.py`), but where a
+coefficient is exactly nothing, whose sign is rounding in both.
 
 Bits are ordered by frequency, lowest first and the mean last, so that a prefix of a hash is a coarser hash. A mirrored
 picture negates the coefficients of odd horizontal frequency; so one decode of a clip gives those of its mirror image.

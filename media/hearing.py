@@ -19,6 +19,8 @@ _FAN = 4
 _BIN = 8
 """Ticks: offsets this close are one."""
 _FEWEST = 5
+_APART = 3.0
+"""Seconds between guesses that are of different stretches."""
 _SLOT = 0.5
 """Seconds: coverage is counted in slots of this length."""
 _OF_EACH_SPEED = 3
@@ -33,8 +35,8 @@ Lookup = Callable[[NDArray[np.uint32]], tuple[NDArray[np.int64], NDArray[np.int6
 class Heard:
     """A stretch of the clip whose sound lies in a source: source time = offset + speed × clip time, seconds.
 
-    `votes`: landmarks that agree; `distinct`: how many different ones; `covered`: the share of half seconds between
-    `first` and `last` (of the clip) that have one.
+    `last` may lie up to half a second behind the clip's end. `votes`: landmarks that agree; `distinct`: how many
+    different ones; `covered`: the share of half seconds between `first` and `last` (of the clip) that have one.
     """
 
     source: int
@@ -45,6 +47,10 @@ class Heard:
     votes: int
     distinct: int
     covered: float
+
+    def source_time(self, clip_time: float) -> float:
+        """Seconds in the source at these seconds of the clip."""
+        return self.offset + self.speed * clip_time
 
     @property
     def sureness(self) -> float:
@@ -142,5 +148,4 @@ def _fitted(clip: NDArray[np.float64], source: NDArray[np.float64], speed: float
 def _same(one: Heard, other: Heard) -> bool:
     """Whether two guesses speak of one stretch: their lines meet in the middle of either."""
     middle = (one.first + one.last) / 2
-    apart = abs(one.offset + one.speed * middle - other.offset - other.speed * middle)
-    return one.source == other.source and apart < 3
+    return one.source == other.source and abs(one.source_time(middle) - other.source_time(middle)) < _APART

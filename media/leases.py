@@ -23,6 +23,7 @@ from media.errors import MediaError
 LEASE = timedelta(seconds=30)
 """How long a worker is waited for that is not heard of."""
 MOST_ATTEMPTS = 3
+_ORDER = ("again", "created_at", "submitted_at")
 _GIVEN_UP = {
     "state": "failed",
     "failure_code": "given-up",
@@ -59,7 +60,7 @@ class Lease:
             self.lost.set()
             raise LeaseLost
 
-    async def settle(self, connection: AsyncConnection, state: str, **values: Any) -> None:
+    async def settle(self, connection: AsyncConnection, state: str | ColumnElement[str], **values: Any) -> None:
         """Give the row back in this state. Raises LeaseLost."""
         settled = update(self.table).where(self._mine())
         free = {"worker": None, "leased_until": None}
@@ -126,7 +127,8 @@ async def take(
 ) -> Lease | None:
     """The book's row that has been due for longest, now this worker's; None when none is.
 
-    Rows that another worker takes at this moment are passed over.
+    In a table where rows come `again`, those that never were taken go first. Rows that another worker takes at this
+    moment are passed over.
     """
     here = table.c.book_id == book_id
     hopeless = update(table).where(here, table.c.state == "working", _due(table), table.c.attempts >= MOST_ATTEMPTS)
@@ -138,6 +140,7 @@ async def take(
         "worker": worker,
         "leased_until": func.now() + LEASE,
         "attempts": table.c.attempts + 1,
+        **({"again": False} if "again" in table.c else {}),
     }
     mine = update(table).where(*(column == oldest.c[column.name] for column in keys)).values(taken)
     async with engine.begin() as connection:
@@ -148,7 +151,7 @@ async def take(
 
 def _oldest(table: Table, here: ColumnElement[bool], only: ColumnElement[bool]) -> Any:
     """One row's key, locked; in a CTE, for that is evaluated once."""
-    age = table.c.created_at if "created_at" in table.c else table.c.submitted_at
+    order = [table.c[name] for name in _ORDER if name in table.c]
     keys = list(table.primary_key.columns)
-    chosen = select(*keys).where(here, _due(table), only).order_by(age, *keys).limit(1)
+    chosen = select(*keys).where(here, _due(table), only).order_by(*order, *keys).limit(1)
     return chosen.with_for_update(skip_locked=True, of=table).cte("oldest")

@@ -4,17 +4,19 @@ Each part of each source is a file, from which pictures are taken to verify a gu
 which guesses are found. The folder is a cache: where it is lost or damaged, it is made again from the fingerprints.
 """
 
+import os
 from bisect import bisect_right
 from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from media.fingerprint import CLIP_RATE, SOURCE_RATE, ClipFingerprint, SourceFingerprint
+from media.fingerprint import CLIP_RATE, HASHED_EVERY, SOURCE_RATE, ClipFingerprint, SourceFingerprint
 from media.index import HashPostings, Index, LandmarkPostings
-from media.landmarks import TICK, pair
+from media.landmarks import pair
 from media.thumbnails import COLUMNS, ROWS, Thumbnails
 from media.views import family_of_source_views
 from media.voting import Hits
@@ -29,7 +31,6 @@ _BYTES_A_HASH = 18
 """Of the index's files, the landmarks of the same seconds included."""
 _FEWEST_KEY_BITS, _MOST_KEY_BITS = 8, 22
 _FAN = 3
-_TICKS = round(1 / TICK)
 _OPEN_PARTS = 64
 
 
@@ -39,10 +40,8 @@ class Library:
     def __init__(self, folder: Path, index: Index, sources: Collection[int] | None = None) -> None:
         """Use `open`."""
         self._folder, self._index, self._sources = folder, index, sources
-        self._firsts: dict[int, list[int]] = {}
-        for source, first in sorted(index.parts()):
-            self._firsts.setdefault(source, []).append(first)
         self._part = lru_cache(_OPEN_PARTS)(self._read)
+        self._look()
 
     @classmethod
     def open(cls, folder: Path, sources: Collection[int] | None = None) -> "Library":
@@ -62,9 +61,11 @@ class Library:
     def add(self, source: int, part: SourceFingerprint) -> None:
         """Make a part of a source searchable at once; adding it again changes nothing."""
         path = self._path(source, part.first)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_bytes(part.to_bytes())
-        unfinished.replace(path)
+        with NamedTemporaryFile(dir=path.parent, suffix=".unfinished", delete=False) as file:
+            file.write(part.to_bytes())
+            file.flush()
+            os.fsync(file.fileno())  # the index, which is written next, must not outlive it
+        Path(file.name).replace(path)
         picture, view = np.nonzero(part.telling)
         landmarks = pair(part.peaks, fan=_FAN)
         self._index.add(
@@ -72,22 +73,19 @@ class Library:
             part.first,
             hashes=HashPostings(
                 part.hashes[picture, view],
-                part.first + picture * (part.count // len(part.hashes) if len(part.hashes) > 1 else 1),
+                part.first + picture * HASHED_EVERY,
                 view.astype(np.uint8),
             ),
             landmarks=LandmarkPostings(landmarks.keys, landmarks.ticks.astype(np.int64)),
         )
-        firsts = self._firsts.setdefault(source, [])
-        if part.first not in firsts:
-            firsts.append(part.first)
-            firsts.sort()
+        self._look()
 
     def remove(self, source: int) -> None:
         """From here on the source matches nothing."""
         self._index.remove(source)
-        for first in self._firsts.pop(source, []):
-            self._path(source, first).unlink(missing_ok=True)
-        self._part.cache_clear()
+        for path in (self._folder / "parts").glob(f"{source}-*.fingerprint"):
+            path.unlink(missing_ok=True)
+        self._look()
 
     def compact(self) -> None:
         """Do the large merges that keep searches fast."""
@@ -150,6 +148,13 @@ class Library:
         firsts = self._firsts[source]
         begin = max(0, bisect_right(firsts, start) - 1)
         return [self._part(source, first) for first in firsts[begin:] if first < stop]
+
+    def _look(self) -> None:
+        """Know the parts that the index knows: adding and removing shows what other processes did, too."""
+        self._firsts: dict[int, list[int]] = {}
+        for source, first in sorted(self._index.parts()):
+            self._firsts.setdefault(source, []).append(first)
+        self._part.cache_clear()
 
     def _read(self, source: int, first: int) -> SourceFingerprint:
         return SourceFingerprint.from_bytes(self._path(source, first).read_bytes())

@@ -115,9 +115,7 @@ class Overlay:
     def step(self, alignment: Alignment, at: "_Moments") -> Alignment:
         """One Gauss–Newton step on position and size, weighted by how well each block agrees already."""
         seen = self._sampled(alignment, at)
-        clip, source = self._clip[at.clip], by_block(seen)
-        mean_clip, mean_source = clip.mean(axis=(0, 2), keepdims=True), source.mean(axis=(0, 2), keepdims=True)
-        clip, source = clip - mean_clip, source - mean_source
+        clip, source = centred(self._clip[at.clip]), centred(by_block(seen))
         spread = np.sqrt((source**2).mean(axis=(0, 2), keepdims=True)) + 1.0
         likeness = (clip * source).sum(axis=(0, 2)) / np.sqrt(
             (clip**2).sum(axis=(0, 2)) * (source**2).sum(axis=(0, 2)) + 1

@@ -19,6 +19,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -30,6 +31,7 @@ _ASCII = Text(collation="C")
 _INSTANT = DateTime(timezone=True)
 _NOW = text("now()")
 _TO_DO = text("state IN ('waiting', 'working')")
+_TO_FIND = text("state IN ('working', 'unrecognised')")
 
 
 def _book() -> Column[int]:
@@ -101,6 +103,7 @@ sources = Table(
     _made("created_at"),
     Column("removed_at", _INSTANT),
     PrimaryKeyConstraint("book_id", "source_id"),
+    UniqueConstraint("source_id", name="sources_number"),
 )
 
 recordings = Table(
@@ -145,11 +148,13 @@ clips = Table(
     _number("clip_id"),
     Column("title", Text, nullable=False),
     *_work(),
+    Column("again", Boolean, nullable=False, server_default="false"),
     Column("duration_s", Double),
     Column("submitted_by", Text, nullable=False),
     _made("submitted_at"),
     PrimaryKeyConstraint("book_id", "clip_id"),
-    Index("clips_to_do", "book_id", "submitted_at", postgresql_where=_TO_DO),
+    Index("clips_to_do", "book_id", "again", "submitted_at", postgresql_where=_TO_DO),
+    Index("clips_to_find", "book_id", "submitted_at", postgresql_where=_TO_FIND),
 )
 
 identifications = Table(

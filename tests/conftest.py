@@ -30,6 +30,13 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 NewDatabase = Callable[[], AbstractContextManager[DatabaseUrls]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-m database` picks the tests that use the server of all tests, for a run on another one."""
+    for item in items:
+        if "server" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
+
+
 @dataclass(frozen=True)
 class TestServer:
     """A server on which databases come and go; `admin` is a login that may make them, and roles.

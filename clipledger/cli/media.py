@@ -5,7 +5,7 @@ What decodes and searches is imported by the commands that do, for it takes seco
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,9 @@ from clipledger.access.audit import Event, record
 from clipledger.cli.connections import actor, connections, run
 from clipledger.cli.tables import plain, table
 from clipledger.settings import Settings
-from ledger.books import Book, find_book
+from ledger.books import Book, find_book, list_books
 from media.clips import Clip, Identification, find_clip, identification_of, submit_clip
+from media.errors import MediaError
 from media.places import Place, file_place
 from media.sheets import sheet_of
 from media.sources import Source, create_source, find_source, find_source_at
@@ -186,6 +187,66 @@ def _shown(found: Sequence[tuple[Clip, Identification | None]]) -> str:
     return table(rows, right={1, 2, 3, 4, 6})
 
 
+# Hosts ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """What a file shows, or why it can't be told."""
+
+    path: str
+    failure: str | None
+    sources: int
+    sightings: Sequence[dict[str, object]]
+
+
+@media.command()
+@videos
+@as_json
+def trace(paths: Sequence[Path], as_json: bool) -> None:
+    """Say which seconds of whose stream each video shows, among the streams of all books. Exits with 1 as `identify`.
+
+    Nothing is registered, and nothing is kept of the videos.
+    """
+
+    async def work() -> list[_Traced]:
+        settings = Settings.from_environment()
+        async with connections(_MOST_CONNECTIONS) as engine:
+            with _parts() as told:
+                return [await _traced(engine, settings.media_index, path, told) for path in paths]
+
+    found = run(work())
+    click.echo(_json(found) if as_json else _shown_of_hosts(found))
+    _end_by([each.failure is not None for each in found])
+
+
+async def _traced(engine: AsyncEngine, index: Path, path: Path, told: Callable[[int, int], None]) -> _Traced:
+    from media.tracing import trace
+
+    try:
+        found = await trace(engine, index, path, told)
+    except MediaError as refusal:
+        return _Traced(str(path), str(refusal), 0, ())
+    ids = {sighting.book_id for sighting in found.sightings}
+    async with engine.connect() as connection:
+        slugs = {book.book_id: book.slug for book in await list_books(connection, only=ids, limit=len(ids))}
+    its = [{"book": slugs[each.book_id], "title": each.title, **each.match} for each in found.sightings]
+    return _Traced(str(path), None, found.sources, its)
+
+
+def _shown_of_hosts(found: Sequence[_Traced]) -> str:
+    rows: list[tuple[str, ...]] = [("video", "its seconds", "book", "source", "title", "their seconds", "score")]
+    for traced in found:
+        name = plain(Path(traced.path).name)
+        if not traced.sightings:
+            rows.append((name, "", plain(traced.failure or "nothing found"), "", "", "", ""))
+        for its in traced.sightings:
+            times = [f"{its[side + '_t0']:.2f}–{its[side + '_t1']:.2f}" for side in ("clip", "source")]
+            title, score = plain(str(its["title"])), f"{its['score']:.2f}"
+            rows.append((name, times[0], str(its["book"]), str(its["source_id"]), title, times[1], score))
+    return table(rows, right={1, 3, 5, 6})
+
+
 # The index ------------------------------------------------------------------------------------------------------
 
 
@@ -210,17 +271,12 @@ def index(slug: str, rebuild: bool, as_json: bool) -> None:
 
 
 async def _up_to_date(desk: _Desk) -> dict[str, object]:
-    from media.catalogue import library
+    from media.catalogue import folder_of, library
 
-    with _progress() as bar:
-        task = bar.add_task("parts", total=None)
-
-        def told(done: int, missing: int) -> None:
-            bar.update(task, completed=done, total=missing)
-
+    with _parts() as told:
         async with library(desk.engine, desk.index, desk.book.book_id, told) as opened:
             parts = opened.parts()
-    folder = desk.index / str(desk.book.book_id)
+    folder = folder_of(desk.index, desk.book.book_id)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     sources = len({source for source, _ in parts})
     return {"sources": sources, "parts": len(parts), "mib": round(size / 2**20, 1), "folder": str(folder)}
@@ -235,6 +291,14 @@ def _progress() -> Iterator[Progress]:
     columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         yield bar
+
+
+@contextmanager
+def _parts() -> Iterator[Callable[[int, int], None]]:
+    """A bar for an index that is brought up to date, and what to tell it."""
+    with _progress() as bar:
+        task = bar.add_task("parts", total=None)
+        yield lambda done, missing: bar.update(task, completed=done, total=missing)
 
 
 def _title(path: Path) -> str:

@@ -57,7 +57,8 @@ CREATE TABLE media.sources (
     created_by  text NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     removed_at  timestamptz,
-    PRIMARY KEY (book_id, source_id)
+    PRIMARY KEY (book_id, source_id),
+    CONSTRAINT sources_number UNIQUE (source_id)  -- the index of all books names sources by it alone
 );
 
 CREATE TABLE media.recordings (
@@ -112,6 +113,8 @@ CREATE TABLE media.clips (
     attempts     smallint NOT NULL DEFAULT 0,
     worker       uuid,
     leased_until timestamptz,
+    -- A source has come since it was last taken up: it is due again, after those that never were.
+    again        boolean NOT NULL DEFAULT false,
     duration_s   double precision,
     submitted_by text NOT NULL,
     submitted_at timestamptz NOT NULL DEFAULT now(),
@@ -120,7 +123,8 @@ CREATE TABLE media.clips (
     CONSTRAINT clips_lease CHECK ((state = 'working') = (worker IS NOT NULL AND leased_until IS NOT NULL))
 );
 
-CREATE INDEX clips_to_do ON media.clips (book_id, submitted_at) WHERE state IN ('waiting', 'working');
+CREATE INDEX clips_to_do ON media.clips (book_id, again, submitted_at) WHERE state IN ('waiting', 'working');
+CREATE INDEX clips_to_find ON media.clips (book_id, submitted_at) WHERE state IN ('working', 'unrecognised');
 
 -- One run of the identification of a clip. Runs are never changed or deleted; the newest counts.
 CREATE TABLE media.identifications (

@@ -8,7 +8,7 @@ import pytest
 from psycopg import errors
 
 from clipledger.database import DatabaseUrls, conninfo
-from media import identifying
+from media import identifying, searching
 from media.identification import THRESHOLD, Evidence, Match
 from media.identifying import identify_due, identify_one
 from tests.clipledger.front_door import problem
@@ -22,7 +22,7 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Says:
     """Identification finds what the test says; the clip is still decoded and the library searched."""
 
     def found(matches: Sequence[Match]) -> None:
-        monkeypatch.setattr(identifying, "identify", lambda clip, library: list(matches))
+        monkeypatch.setattr(searching, "identify", lambda clip, library: list(matches))
 
     found([])
     return found
@@ -99,7 +99,7 @@ async def test_a_source_that_is_removed_during_the_search_does_not_match(
         assert (await studio.delete(f"sources/{gone}")).status_code == 204
         return [match(gone), match(kept)], 2
 
-    monkeypatch.setattr(identifying, "_search", removed_meanwhile)
+    monkeypatch.setattr(identifying, "search", removed_meanwhile)
     await identified(studio, clip)
     found = await studio.read(f"clips/{clip}/matches")
     assert [each["source_id"] for each in found["matches"]] == [kept]

@@ -85,7 +85,7 @@ def test_the_whole_picture_comes_first_and_no_more_guesses_than_asked_for(most: 
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-@pytest.mark.parametrize("aspect", [0.3, UPRIGHT, 1.0, WIDE, 3.5])
+@pytest.mark.parametrize("aspect", [0.01, 0.3, UPRIGHT, 1.0, WIDE, 3.5])
 def test_few_pictures_and_unusual_shapes_are_no_error(count: int, aspect: float) -> None:
     for pictures in (SCENE.pictures(TIMES[:count]), np.zeros((count, ROWS, COLUMNS), np.uint8)):
         guesses = content_rects(pictures, aspect, most=6)

@@ -1,6 +1,7 @@
 """What has been added is found, what has been removed never again, in this process or the next."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -164,6 +165,13 @@ def test_a_damaged_part_is_told_and_adding_it_again_mends_it(rubbish: bytes, lib
         identify(clip(1, 5.0), Library.open(folder))
     library.add(1, part(1))
     assert where(identify(clip(1, 5.0), Library.open(folder))) == [(1, 5.0)]
+
+
+@pytest.mark.parametrize("count", [77, 78, 79, 80])
+def test_parts_of_odd_and_even_length_are_found_alike(count: int, library: Library) -> None:
+    library.add(1, part(1, seconds=count / SOURCE_RATE))
+    silent = replace(clip(1, 10.0), peaks=np.zeros((0, 2), np.int32))
+    assert where(identify(silent, library)) == [(1, 10.0)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
