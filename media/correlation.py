@@ -22,6 +22,8 @@ _BEST_SHARE = 0.65
 """The share of the blocks that must correlate: a caption or a sticker may spoil the others."""
 _PLAIN_SOURCE, _PLAIN_CLIP = 9.0, 4.0
 """Grey levels squared: blocks that vary less are plain, and are not compared."""
+_BUSY_CLIP = 36.0
+"""Grey levels squared: a block of a clip that varies more is no plain one, whatever compression does to that."""
 _STILL_SOURCE, _STILL_CLIP = 4.0, 2.0
 """Grey levels squared: blocks that move less take no part in comparing motion."""
 _FEWEST_BLOCKS = 5
@@ -45,6 +47,9 @@ class Agreement:
 
 
 NOTHING = Agreement(-1.0, 0.0, 0)
+"""There is too little to be seen to say anything."""
+CONTRADICTED = Agreement(0.0, 0.0, 0)
+"""The source is plain where the clip is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,8 @@ def agreement_of(sums: Sums, inside: NDArray[np.bool_]) -> Agreement:
     var_clip, var_source = sums.clip2 / size - whole_clip**2, sums.source2 / size - whole_source**2
     textured = inside & (var_source > _PLAIN_SOURCE)
     if np.count_nonzero(textured) < _FEWEST_BLOCKS:
-        return NOTHING
+        busy = np.count_nonzero(inside & (var_clip > _BUSY_CLIP))
+        return CONTRADICTED if busy > np.count_nonzero(inside) / 2 else NOTHING
     still = _correlation(sums.product / size - whole_clip * whole_source, var_clip, var_source)
     still[var_clip <= _PLAIN_CLIP] = 0
     fixed = size * sums.pictures

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from media.fingerprint import ClipFingerprint
 from media.hearing import listen
-from media.scoring import score
+from media.scoring import log_odds, score
 from media.verification import SHORT, Found, Library, Verifier
 from media.views import Rect
 from media.voting import Line, find_lines
@@ -28,8 +28,8 @@ _GUESSES_FOR_A_REST = 2
 _PIECE = 8.0
 """Seconds of a clip that are looked at by themselves where the clip as a whole gave nothing."""
 _SOUNDS = 4
-_SURE = 0.998
-"""Score from which other guesses for the same seconds are not looked at."""
+_SURE = 0.985
+"""Agreement, still and in motion, from which other guesses for the same seconds are not looked at."""
 _AUDIBLE = 0.2
 """Sureness from which a sound is followed without look-alikes."""
 
@@ -111,23 +111,29 @@ def _unexplained(clip: ClipFingerprint, found: Sequence[Found]) -> Iterator[tupl
 
 
 def _settles(found: Found, line: Line) -> bool:
-    """Whether what was found for the line's seconds is so sure that another guess can't be better."""
-    return score(found) > _SURE and found.segment.clip_t0 <= line.first and found.segment.clip_t1 >= line.last
+    """Whether what was found for the line's seconds is so sure that another guess can't be better.
+
+    A picture that agrees well is not enough: a loop, a game's screen or a slide comes more than once.
+    """
+    segment = found.segment
+    sure = found.heard > 0.5 or min(segment.still, segment.motion) > _SURE
+    return sure and score(found) >= THRESHOLD and segment.clip_t0 <= line.first and segment.clip_t1 >= line.last
 
 
 def _apart(scored: list[tuple[float, Found]]) -> list[tuple[float, Found]]:
     """The best, then those that show other seconds of the clip than better ones do."""
     kept: list[tuple[float, Found]] = []
-    for chance, found in sorted(scored, key=lambda pair: -_rank(*pair)):
+    for chance, found in sorted(scored, key=lambda pair: -_rank(pair[1])):
         one = found.segment
         if all(one.shared(other.segment) <= 0.3 * (one.clip_t1 - one.clip_t0) for _, other in kept):
             kept.append((chance, found))
     return kept
 
 
-def _rank(chance: float, found: Found) -> float:
+def _rank(found: Found) -> float:
     """Of two that claim the same seconds, the longer one is the likelier."""
-    return chance * (1 - float(np.exp(-(found.segment.clip_t1 - found.segment.clip_t0) / 6)))
+    length = found.segment.clip_t1 - found.segment.clip_t0
+    return log_odds(found) + 4 * (1 - float(np.exp(-length / 6)))
 
 
 def _match(chance: float, found: Found) -> Match:

@@ -30,6 +30,11 @@ def features(found: Found) -> NDArray[np.float64]:
     )
 
 
+def log_odds(found: Found) -> float:
+    """The same chance, without an upper end: of two that are nearly certain, which is the more so."""
+    return float(features(found) @ _WEIGHTS + _BIAS)
+
+
 def score(found: Found) -> float:
     """The chance that a stretch was found rightly."""
-    return float(1 / (1 + np.exp(-(features(found) @ _WEIGHTS + _BIAS))))
+    return float(1 / (1 + np.exp(-log_odds(found))))

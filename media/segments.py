@@ -64,6 +64,7 @@ def segments(series: Series, alignment: Alignment, clip: Thumbnails, rate: int, 
         start = _beginning(float(start), against[:first].sum() * step, cuts)
         end = duration - _beginning(float(duration - end), against[last + 1 :].sum() * step, duration - cuts)
         start = max(start, -alignment.offset / alignment.speed)
+        end = min(end, float(series.clip_times[-1]) + step)  # where the source ends
         found.append(_segment(start, end, series, agree, run))
     return found
 
