@@ -8,12 +8,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
-from media.library import Library
-
 from bench.identification.scoring import Segment
 from media.errors import MediaError
 from media.fingerprint import SourceFingerprint, fingerprint_clip, fingerprint_source
 from media.identification import identify
+from media.library import Library
 
 WORKERS = min(2, os.cpu_count() or 1)
 

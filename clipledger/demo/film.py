@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from media.library import Library
-
 from clipledger.demo.clips import CLIPS, STRANGERS_CLIP, cut
 from clipledger.demo.findings import Identified, check
 from clipledger.demo.paper import Paper
@@ -14,6 +12,7 @@ from clipledger.demo.stream import A_STRANGERS, LILI_LIVE, render
 from media.contact_sheet import contact_sheet
 from media.fingerprint import fingerprint_clip, fingerprint_source
 from media.identification import identify
+from media.library import Library
 
 SOURCE = 1
 """The stream's number in the library."""
