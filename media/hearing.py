@@ -64,14 +64,11 @@ def listen(peaks: Peaks, lookup: Lookup, *, most: int) -> list[Heard]:
     """At most `most` stretches, the best agreed on first; of one source only such as lie apart."""
     if len(peaks) < 20:
         return []
-    keys, ticks, tried = _questions(peaks)
-    asked, sources, found = lookup(keys)
-    if not len(asked):
-        return []
     guesses = []
-    for number, speed in enumerate(SPEEDS):
-        mine = tried[asked] == number
-        guesses += _guesses(speed, sources[mine], found[mine], ticks[asked[mine]], keys[asked[mine]])
+    for speed in SPEEDS:  # one after the other: in many hours of sources each has a million hits
+        keys, ticks = _questions(peaks, speed)
+        asked, sources, found = lookup(keys)
+        guesses += _guesses(speed, sources, found, ticks[asked], keys[asked])
     kept: list[Heard] = []
     for guess in sorted(guesses, key=lambda guess: (-guess.votes, abs(guess.speed - 1))):
         if not any(_same(guess, other) for other in kept):
@@ -79,17 +76,14 @@ def listen(peaks: Peaks, lookup: Lookup, *, most: int) -> list[Heard]:
     return kept[:most]
 
 
-def _questions(peaks: Peaks) -> tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.int64]]:
-    """Keys, the ticks they begin at in source time, and the number of the speed they are made for.
+def _questions(peaks: Peaks, speed: float) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """Keys, and the ticks they begin at in source time.
 
     The time between two peaks is rounded to ticks on both sides; so one tick more and one less are asked for too.
     """
-    every = [pair(peaks, fan=_FAN, speed=speed) for speed in SPEEDS]
-    keys = np.concatenate([landmarks.keys for landmarks in every])
-    ticks = np.concatenate([landmarks.ticks for landmarks in every])
-    tried = np.repeat(np.arange(len(every)), [len(landmarks.keys) for landmarks in every])
-    near = np.concatenate([keys - 1, keys, keys + 1])
-    return near, np.tile(ticks, 3), np.tile(tried, 3)
+    landmarks = pair(peaks, fan=_FAN, speed=speed)
+    keys = landmarks.keys
+    return np.concatenate([keys - 1, keys, keys + 1]), np.tile(landmarks.ticks, 3)
 
 
 def _guesses(
