@@ -49,7 +49,7 @@ async def test_a_session_says_who_it_is_and_what_it_may_do(app: Litestar, compan
     assert me["email"] == ada.email
     assert me["csrf_token"] == csrf["X-CSRF-Token"]
     assert me["allowed"] == [
-        {"book": company.book, "scopes": ["audit:read", "ledger:post", "ledger:read", "ledger:seal"]}
+        {"book": company.book, "scopes": ["audit:read", "ledger:post", "ledger:read", "ledger:seal", "media:read"]}
     ]
 
 
