@@ -98,8 +98,10 @@ def _guesses(
         return []
     bins = np.rint((found - asked) / _BIN).astype(np.int64)
     place = (sources << 32) + bins + _BIAS
-    votes = np.unique(np.stack([place, np.rint(asked * 4).astype(np.int64)]), axis=1)[0]
-    places, counts = np.unique(votes, return_counts=True)
+    places, number = np.unique(place, return_inverse=True)
+    moment = np.rint(asked * 4).astype(np.int64)
+    votes = np.unique(number * (moment.max() + 1) + moment)  # one for each moment of the clip at each offset
+    counts = np.bincount(votes // (moment.max() + 1))
     neighbour = np.searchsorted(places, places + 1).clip(max=len(places) - 1)
     both = counts + np.where(places[neighbour] == places + 1, counts[neighbour], 0)
     guesses = []

@@ -97,7 +97,8 @@ def _lines(hits: Hits, worth: NDArray[np.float64], most: int) -> Iterator[Line]:
 def _best(hits: Hits, worth: NDArray[np.float64]) -> tuple[float, float, float]:
     """Votes, speed and offset of the line with the most votes; of equals the speed nearest to 1."""
     # One vote for each moment of the clip at each moment of the source: its best.
-    _, where = np.unique(np.stack([hits.clip_time, hits.source_time]), axis=1, return_inverse=True)
+    clip_moments, of_clip = np.unique(hits.clip_time, return_inverse=True)
+    where = np.unique(hits.source_time, return_inverse=True)[1] * len(clip_moments) + of_clip
     order = np.lexsort((-worth, where))
     first = np.ones(len(order), bool)
     first[1:] = where[order][1:] != where[order][:-1]
