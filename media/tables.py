@@ -73,6 +73,7 @@ uploads = Table(
     Column("joined_at", _INSTANT),
     Column("writer", Uuid),
     Column("writer_until", _INSTANT),
+    Column("owner", _ASCII),
     PrimaryKeyConstraint("book_id", "upload_id"),
     Index("uploads_expiry", "expires_at"),
 )

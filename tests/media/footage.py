@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -43,9 +44,10 @@ def either_ffmpeg(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: p
 @pytest.fixture
 def nothing_is_left() -> Iterator[None]:
     """After the test there are no more open files and no more child processes than before."""
-    before = open_files(), children()
+    before = Counter(open_files()), Counter(children())
     yield
-    assert (open_files(), children()) == before
+    after = Counter(open_files()), Counter(children())
+    assert [now - then for now, then in zip(after, before, strict=True)] == [Counter(), Counter()]
 
 
 def open_files() -> list[str]:

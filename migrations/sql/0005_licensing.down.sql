@@ -1,0 +1,2 @@
+DROP SCHEMA licensing CASCADE;
+ALTER TABLE media.uploads DROP owner;
