@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.access.audit import RecordedEvent, list_events
 from clipledger.access.principal import Principal
-from clipledger.web.pagination import Page, PageCursor, PageLimit, page_of, place_of
 from ledger.books import find_book
 from ledger.errors import BookNotFound
+from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
 _SCOPE = "audit:read"
 
@@ -19,8 +19,8 @@ async def list_all(
     connection: NamedDependency[AsyncConnection],
     principal: NamedDependency[Principal],
     book: FromQuery[str | None] = None,
-    limit: PageLimit = 100,
-    cursor: PageCursor = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[RecordedEvent]:
     """Newest first; of one book, or of all the caller may see (an operator: also what belongs to no book)."""
     books = principal.books(_SCOPE)
@@ -29,5 +29,5 @@ async def list_all(
         if not principal.may(_SCOPE, book_id):
             raise BookNotFound("book", book)
         books = frozenset({book_id})
-    events = await list_events(connection, books=books, before=place_of(cursor), limit=limit + 1)
+    events = await list_events(connection, books=books, before=number_of(cursor), limit=limit + 1)
     return page_of(events, limit, lambda event: event.event_id)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.access.keys import Key, create_key, get_key, list_keys, revoke_key
 from clipledger.access.principal import Principal
-from clipledger.web.pagination import Page, PageCursor, PageLimit, page_of, place_of
+from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
 _OWN = {"authenticated": "session"}
 
@@ -47,11 +47,11 @@ async def create(
 async def list_own(
     connection: NamedDependency[AsyncConnection],
     principal: NamedDependency[Principal],
-    limit: PageLimit = 100,
-    cursor: PageCursor = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[Key]:
     """Oldest first, the revoked and expired too."""
-    keys = await list_keys(connection, principal.user_id, place_of(cursor) or 0, limit + 1)
+    keys = await list_keys(connection, principal.user_id, number_of(cursor) or 0, limit + 1)
     return page_of(keys, limit, lambda key: key.key_id)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.access import errors
 from clipledger.access.principal import Principal, grants_of_roles, narrowed
-from clipledger.access.roles import SCOPES
+from clipledger.access.roles import PARTY_SCOPES, SCOPES
 from clipledger.access.tables import api_keys, role_grants
 from ledger.books import find_book
 from ledger.tables import books
@@ -81,7 +81,8 @@ async def create_key(
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise errors.InvalidExpiry("expires_at", expires_at.isoformat())
     book_id = None if book is None else (await find_book(connection, book)).book_id
-    _check_scopes(scopes, narrowed(await _grants_of(connection, user_id), frozenset(scopes), book_id))
+    held = narrowed(await _grants_of(connection, user_id), frozenset(scopes), book_id)
+    _check_scopes(scopes, _personal(book_id).union(*held.values()))
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     row = insert(api_keys).values(
         user_id=user_id,
@@ -142,8 +143,11 @@ async def authenticate_key(connection: AsyncConnection, token: str) -> Principal
             raise errors.InvalidKey(rule=_REFUSALS[fault])
     if row["stale"]:
         await connection.execute(_TOUCH, {"key_id": row["key_id"]})
-    grants = narrowed(grants_of_roles(row["roles"]), frozenset(row["scopes"]), row["book_id"])
-    return Principal(f"key:{row['key_id']}", row["user_id"], row["email"], grants)
+    scopes = frozenset(row["scopes"])
+    grants = narrowed(grants_of_roles(row["roles"]), scopes, row["book_id"])
+    return Principal(
+        f"key:{row['key_id']}", row["user_id"], row["email"], grants, personal=_personal(row["book_id"]) & scopes
+    )
 
 
 _REFUSALS = {
@@ -153,10 +157,14 @@ _REFUSALS = {
 }
 
 
-def _check_scopes(scopes: Collection[str], allowed: Mapping[int | None, frozenset[str]]) -> None:
+def _personal(book_id: int | None) -> frozenset[str]:
+    """What a key may do for its owner's parties: nothing where it is for one book."""
+    return PARTY_SCOPES if book_id is None else frozenset()
+
+
+def _check_scopes(scopes: Collection[str], held: Collection[str]) -> None:
     if not scopes:
         raise errors.UnknownScope("scopes", "[]", "a key needs at least one scope")
-    held = frozenset[str]().union(*allowed.values())
     for scope in scopes:
         if scope not in SCOPES:
             raise errors.UnknownScope("scopes", scope, f"must be among {', '.join(SCOPES)}")

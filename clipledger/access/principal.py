@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clipledger.access.roles import ROLES
+from clipledger.access.roles import PARTY_ROLES, PARTY_SCOPES, ROLES
 
 EVERY_BOOK = None
 
@@ -13,7 +13,7 @@ class Principal:
     """An authenticated user, by session or by key.
 
     `actor` is how the audit trail and the ledger name them: `user:3`, or `key:7` for a key. `grants` maps a
-    book's id, or EVERY_BOOK, to the scopes held there.
+    book's id, or EVERY_BOOK, to the scopes held there; `personal` are those for the parties one is a member of.
     """
 
     actor: str
@@ -21,10 +21,15 @@ class Principal:
     email: str
     grants: Mapping[int | None, frozenset[str]]
     session_id: int | None = None
+    personal: frozenset[str] = PARTY_SCOPES
 
     def may(self, scope: str, book_id: int | None = EVERY_BOOK) -> bool:
         """Whether the scope is held for this book; without a book, for every book there is."""
         return any(scope in self.grants.get(place, ()) for place in (EVERY_BOOK, book_id))
+
+    def may_as(self, role: str, scope: str) -> bool:
+        """Whether the scope is held for a party of which one is a member in this role."""
+        return scope in self.personal & PARTY_ROLES[role]
 
     def sees(self, book_id: int) -> bool:
         """Whether the book exists at all for this principal."""

@@ -2,7 +2,8 @@
 
 A scope is what a route asks for; a role is a set of scopes. A role is held for one book, and the operator's,
 who runs the service, for every book. Duties are kept apart: who posts doesn't lock, and who runs the service
-does neither unless also granted the role.
+does neither unless also granted the role. Clippers and agencies are parties with members of their own: any user may
+hold the scopes `party:…`, which open only the parties whose member the user is.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,6 +26,14 @@ SCOPES: Mapping[str, str] = {
     "media:read": "read sources, clips and what clips show",
     "media:write": "upload, register and remove sources, submit clips",
     "media:import": "register videos from the service's folders and object store",
+    "licences:read": "read a book's offers, applications, grants, clips, claims and cases",
+    "licences:write": "make offers, decide on applications, grant and revoke licences, review clips, dispute",
+    "licences:policy": "set the bounds of splits, decide appeals",
+    "webhooks:manage": "say where a book's events are sent",
+    "parties:manage": "register agencies, confirm handles",
+    "party:read": "read what is one's own as a clipper or agency",
+    "party:write": "apply, accept, submit clips and dispute as a clipper, propose as an agency",
+    "party:manage": "change a party's profile and its members",
     "books:open": "open a book",
     "access:manage": "add and disable users, grant and withdraw roles",
     "audit:read": "read the audit trail",
@@ -33,14 +42,36 @@ SCOPES: Mapping[str, str] = {
 OPERATOR = "operator"
 
 ROLES: Mapping[str, frozenset[str]] = {
-    "host": frozenset({"ledger:read", "media:read", "media:write"}),
-    "clipper": frozenset(),
-    "finance": frozenset({"ledger:read", "ledger:post", "ledger:seal", "media:read", "audit:read"}),
-    "approver": frozenset({"ledger:read", "ledger:lock", "ledger:seal", "audit:read"}),
+    "host": frozenset(
+        {"ledger:read", "media:read", "media:write", "licences:read", "licences:write", "webhooks:manage"}
+    ),
+    "reviewer": frozenset({"media:read", "media:write", "licences:read", "licences:write"}),
+    "finance": frozenset({"ledger:read", "ledger:post", "ledger:seal", "media:read", "licences:read", "audit:read"}),
+    "approver": frozenset({"ledger:read", "ledger:lock", "ledger:seal", "licences:read", "audit:read"}),
     OPERATOR: frozenset(
-        {"ledger:read", "ledger:seal", "media:read", "media:import", "books:open", "access:manage", "audit:read"}
+        {
+            "ledger:read",
+            "ledger:seal",
+            "media:read",
+            "media:import",
+            "licences:read",
+            "licences:policy",
+            "parties:manage",
+            "books:open",
+            "access:manage",
+            "audit:read",
+        }
     ),
 }
+
+PARTY_ROLES: Mapping[str, frozenset[str]] = {
+    "viewer": frozenset({"party:read"}),
+    "member": frozenset({"party:read", "party:write"}),
+    "owner": frozenset({"party:read", "party:write", "party:manage"}),
+}
+"""What a member of a clipper or an agency may do there; who is a member, `licensing.parties` knows."""
+
+PARTY_SCOPES = PARTY_ROLES["owner"]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from clipledger.access import roles, users
 from clipledger.access.roles import HeldRole
 from clipledger.access.session_routes import Email, Password
 from clipledger.access.users import User
-from clipledger.web.pagination import Page, PageCursor, PageLimit, page_of, place_of
 from clipledger.web.unit_of_work import UnitOfWork
+from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
 _MANAGE = {"scope": "access:manage"}
 
@@ -55,10 +55,10 @@ async def add(data: JSONBody[NewUser], connection: NamedDependency[AsyncConnecti
 
 @get("/users", opt=_MANAGE, summary="All users")
 async def list_all(
-    connection: NamedDependency[AsyncConnection], limit: PageLimit = 100, cursor: PageCursor = None
+    connection: NamedDependency[AsyncConnection], limit: Limit = 100, cursor: Cursor = None
 ) -> Page[UserView]:
     """Oldest first, the disabled too."""
-    found = await users.list_users(connection, place_of(cursor) or 0, limit + 1)
+    found = await users.list_users(connection, number_of(cursor) or 0, limit + 1)
     return page_of(await _views(connection, found), limit, lambda user: user.user_id)
 
 

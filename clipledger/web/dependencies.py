@@ -4,6 +4,8 @@
 - `actor: str`: who asks, as the trail names them
 - `principal: Principal`: who asks, and what they may do
 - `book_id: int`: the id behind the route's `{book}`, which the gate has found
+- `party_id: int`: the clipper or agency of the route's `{clipper}` or `{agency}`
+- `ip: str | None`: from where
 - `unit: UnitOfWork`: to tell the audit trail more, or of a refusal
 """
 
@@ -41,6 +43,14 @@ def _book_id(request: _Request) -> int:
     return int(request.scope["state"]["book_id"])
 
 
+def _party_id(request: _Request) -> int:
+    return int(request.scope["state"]["party_id"])
+
+
+def _ip(request: _Request) -> str | None:
+    return _unit(request).ip
+
+
 def request_dependencies() -> dict[str, Provide]:
     """Each made from the request alone."""
     return {
@@ -49,4 +59,6 @@ def request_dependencies() -> dict[str, Provide]:
         "principal": Provide(_principal, sync_to_thread=False),
         "actor": Provide(_actor, sync_to_thread=False),
         "book_id": Provide(_book_id, sync_to_thread=False),
+        "party_id": Provide(_party_id, sync_to_thread=False),
+        "ip": Provide(_ip, sync_to_thread=False),
     }

@@ -20,12 +20,17 @@ from clipledger.web.request_log import client_ip
 from clipledger.web.requirements import Requirement, answers_options, requirement_of
 from ledger.books import find_book
 from ledger.errors import BookNotFound
+from licensing.errors import PartyNotFound
+from licensing.parties import KINDS, role_of
+
+_LARGEST = 2**63 - 1
+"""Of PostgreSQL's bigint, which every number of a row is."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Gate(ASGIMiddleware):
-    """Puts the principal into `scope["user"]`, the addressed book's id into `scope["state"]`."""
+    """Puts the principal into `scope["user"]`, the ids of the addressed book and party into `scope["state"]`."""
 
     scopes = (ScopeType.HTTP,)
 
@@ -41,6 +46,7 @@ class Gate(ASGIMiddleware):
         assert scope["type"] == ScopeType.HTTP
         handler = scope["route_handler"]
         requirement = Requirement(public=True) if answers_options(handler) else requirement_of(handler)
+        _check_numbers(scope)
         if requirement.public:
             limited = requirement.rate_limited
             headers = self._anonymous.spend(client_ip(scope) or "unknown") if limited else {}
@@ -92,10 +98,36 @@ async def _authorise(
         if not principal.sees(book_id):
             raise BookNotFound("book", slug)  # the same as if there were none
         scope["state"]["book_id"] = book_id
+    if (party_id := _party_of(scope)) is not None:
+        await _admit_to_party(connection, principal, requirement, party_id)
+        scope["state"]["party_id"] = party_id
+        return
     if requirement.scope is None or principal.may(requirement.scope, book_id):
         return
     if not (requirement.across_books and principal.books(requirement.scope)):
         raise Problem(403, "scope-required", f"This needs the scope {requirement.scope}.")
+
+
+def _check_numbers(scope: HTTPScope) -> None:
+    """Raises Problem 404 where the path has a number that no row can have."""
+    if any(isinstance(value, int) and value > _LARGEST for value in scope["path_params"].values()):
+        raise Problem(404, "not-found")
+
+
+def _party_of(scope: HTTPScope) -> int | None:
+    """The clipper or agency that the path names."""
+    found = [int(scope["path_params"][kind]) for kind in KINDS if kind in scope["path_params"]]
+    return found[0] if found else None
+
+
+async def _admit_to_party(
+    connection: AsyncConnection, principal: Principal, requirement: Requirement, party_id: int
+) -> None:
+    role = await role_of(connection, party_id, principal.user_id)
+    if role is None:
+        raise PartyNotFound("party", party_id)  # the same as if there were none
+    if requirement.scope is None or not principal.may_as(role, requirement.scope):
+        raise Problem(403, "scope-required", f"This needs the scope {requirement.scope}, and a role that has it.")
 
 
 def _unauthenticated(detail: str) -> Problem:

@@ -1,6 +1,7 @@
 """What a route requires of who asks: declared as data on the route, checked when the application is built.
 
 - `{"scope": "ledger:post"}`: held for the book of the path's `{book}`; without one, for every book
+- `{"scope": "party:read"}`: held as a member of the path's `{clipper}` or `{agency}`
 - `{"scope": "ledger:read", "across_books": True}`: held for some book; it shows `principal.books(scope)`
 - `{"authenticated": True}`: any user or key
 - `{"authenticated": "session"}`: a person who logged in; no key can do this

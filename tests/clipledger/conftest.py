@@ -61,7 +61,7 @@ def new_person(app_engine: AsyncEngine) -> NewPerson:
 @pytest.fixture(scope="session")
 async def company(open_book: OpenBook, new_person: NewPerson) -> Company:
     book = await open_book()
-    people = {role: await new_person(role, book.slug) for role in ("finance", "approver", "clipper")}
+    people = {role: await new_person(role, book.slug) for role in ("finance", "approver", "reviewer")}
     return Company(book.slug, book.book_id, **people, operator=await new_person("operator"))
 
 

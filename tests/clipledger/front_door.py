@@ -44,7 +44,7 @@ class Company:
     book_id: int
     finance: Person
     approver: Person
-    clipper: Person
+    reviewer: Person
     operator: Person
 
 

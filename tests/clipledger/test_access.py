@@ -33,7 +33,7 @@ async def test_a_password_is_kept_as_argon2id(company: Company, app_engine: Asyn
 async def test_a_hash_of_yesterdays_parameters_is_renewed_at_the_next_login(
     company: Company, new_person: NewPerson, app_engine: AsyncEngine
 ) -> None:
-    person = await new_person("clipper", company.book)
+    person = await new_person("reviewer", company.book)
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     async with app_engine.begin() as connection:
         await connection.execute(
@@ -103,7 +103,7 @@ async def test_an_operator_has_every_book_and_everyone_else_one(
 
 
 def test_every_role_is_made_of_scopes_there_are() -> None:
-    assert set[str]().union(*roles.ROLES.values()) == set(roles.SCOPES)
+    assert set[str]().union(*roles.ROLES.values(), *roles.PARTY_ROLES.values()) == set(roles.SCOPES)
 
 
 def test_who_posts_does_not_lock_and_who_runs_the_service_does_neither() -> None:

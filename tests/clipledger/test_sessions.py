@@ -165,7 +165,7 @@ async def test_use_keeps_a_session_from_going_idle(app: Litestar, owner_engine: 
 async def test_a_new_password_needs_the_old_one_and_ends_every_session(
     app: Litestar, company: Company, new_person: NewPerson
 ) -> None:
-    person = await new_person("clipper", company.book)
+    person = await new_person("reviewer", company.book)
     async with client_of(app) as desk, client_of(app) as phone:
         csrf = await logged_in(desk, person)
         await logged_in(phone, person)
@@ -200,7 +200,7 @@ async def test_a_disabled_user_is_out_at_once_and_stays_out(
 async def test_wrong_password_unknown_address_and_disabled_user_are_told_the_same(
     app: Litestar, company: Company, ada: Person, new_person: NewPerson, app_engine: AsyncEngine
 ) -> None:
-    disabled = await new_person("clipper", company.book)
+    disabled = await new_person("reviewer", company.book)
     async with app_engine.begin() as connection:
         await users.disable_user(connection, disabled.user_id)
     nobody = Person(0, f"{uuid4().hex}@example.com", "")
@@ -234,9 +234,9 @@ async def test_a_failed_login_is_in_the_audit_trail_although_nothing_else_is(
 
 
 async def test_a_role_for_a_book_opens_it_without_its_ledger(app: Litestar, company: Company) -> None:
-    """A clipper's book exists for them (403, not 404), but its ledger is not theirs to read."""
+    """A reviewer's book exists for them (403, not 404), but its ledger is not theirs to read."""
     async with client_of(app) as client:
-        await logged_in(client, company.clipper)
+        await logged_in(client, company.reviewer)
         answer = await client.get(f"/v1/books/{company.book}/notes")
 
     assert answer.status_code == 403

@@ -80,7 +80,7 @@ async def test_passwords_are_guessed_slowly(
     settings: Settings, app_engine: AsyncEngine, company: Company, new_person: NewPerson
 ) -> None:
     """The limit counts before the password is looked at, so even the right one waits."""
-    person = await new_person("clipper", company.book)
+    person = await new_person("reviewer", company.book)
     limits = replace(DEFAULT_LIMITS, login=Limit("login", 2, 900))
     async with client_of(create_app(settings, app_engine, limits=limits)) as client:
         answers = [

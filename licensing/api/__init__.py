@@ -1,0 +1,5 @@
+"""HTTP for hosts, clippers, agencies and operators."""
+
+from litestar import Router
+
+router = Router("/v1", route_handlers=[])
