@@ -11,7 +11,7 @@ from litestar import Litestar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from clipledger.access import sessions, users
+from clipledger.access import roles, sessions, users
 from clipledger.access.audit import list_events
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
@@ -49,7 +49,7 @@ async def test_a_session_says_who_it_is_and_what_it_may_do(app: Litestar, compan
     assert me["email"] == ada.email
     assert me["csrf_token"] == csrf["X-CSRF-Token"]
     assert me["allowed"] == [
-        {"book": company.book, "scopes": ["audit:read", "ledger:post", "ledger:read", "ledger:seal", "media:read"]}
+        {"book": company.book, "scopes": sorted(roles.ROLES["finance"])}
     ]
 
 
