@@ -125,12 +125,19 @@ CLAIM = Machine(
     "claim",
     ("open",),
     (
-        _to("responded", "responded", "open", "host clipper"),
-        _to("upheld", "upheld", "open responded", "host system operator"),
-        _to("released", "released", "open responded", "host clipper system operator"),
+        _to("responded", "responded", "open", "clipper"),
+        _to("upheld", "upheld", "open", "host system"),
+        _to("upheld", "upheld", "responded", "host"),
+        _to("released", "released", "open", "host"),
+        _to("released", "released", "responded", "system"),
         _to("appealed", "appealed", "upheld released", "host clipper"),
-        _to("finally-upheld", "finally upheld", "upheld appealed", "operator system"),
-        _to("finally-released", "finally released", "released appealed", "operator system"),
+        _to("finally-upheld", "finally upheld", "upheld", "system"),
+        _to("finally-released", "finally released", "released", "system"),
+        _to("finally-upheld", "finally upheld", "appealed", "operator"),
+        _to("finally-released", "finally released", "appealed", "operator"),
+        # Either side may give in, the respondent or the claimant; `licensing.claim_rules` says who is who.
+        _to("finally-upheld", "conceded", "open responded released appealed", "host clipper"),
+        _to("finally-released", "withdrawn", "open responded upheld appealed", "host clipper"),
     ),
 )
 

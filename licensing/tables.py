@@ -211,11 +211,13 @@ applications = Table(
     _number("application_id"),
     Column("offer_id", BigInteger, nullable=False),
     Column("clipper_id", BigInteger, ForeignKey(parties.c.party_id), nullable=False),
+    Column("version_no", Integer, nullable=False),
     Column("message", Text, nullable=False),
     Column("state", _ASCII, nullable=False, server_default="submitted"),
     Column("findings", JSONB, nullable=False),
     Column("submitted_by", Text, nullable=False),
     _made("submitted_at"),
+    Column("submitted_ip", INET),
     Column("expires_at", _INSTANT, nullable=False),
     Column("decided_by", Text),
     Column("decided_at", _INSTANT),
@@ -471,6 +473,7 @@ events = Table(
     _made("at"),
     PrimaryKeyConstraint("book_id", "event_id"),
     Index("events_of_subject", "book_id", "subject", "subject_id", "event_id"),
+    Index("events_of_clipper", "clipper_id", "event_id"),
 )
 
 webhook_endpoints = Table(
@@ -482,6 +485,8 @@ webhook_endpoints = Table(
     Column("description", Text, nullable=False),
     Column("types", _NAMES, nullable=False, server_default="{}"),
     Column("secret", _ASCII, nullable=False),
+    Column("former_secret", _ASCII),
+    Column("former_until", _INSTANT),
     Column("created_by", Text, nullable=False),
     _made("created_at"),
     Column("disabled_at", _INSTANT),
@@ -511,6 +516,14 @@ webhook_deliveries = Table(
         ["book_id", "event_id"], [events.c.book_id, events.c.event_id], name="webhook_deliveries_event"
     ),
     Index("webhook_deliveries_due", "due_at", postgresql_where=text("state = 'waiting'")),
+    Index(
+        "webhook_deliveries_waiting",
+        "book_id",
+        "endpoint_id",
+        "due_at",
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index("webhook_deliveries_of_endpoint", "book_id", "endpoint_id", "delivery_id"),
 )
 
 webhook_attempts = Table(

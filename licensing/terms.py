@@ -5,8 +5,8 @@ A scope that is null is everything; one that is listed is that and no more. `sha
 
 import hashlib
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct
 from ledger.errors import LedgerError
 from ledger.money import parse_rate
 from ledger.splits import SplitPolicy, SplitRule
-from licensing.errors import InvalidTerms
+from licensing.errors import Invalid, InvalidTerms
 from licensing.vocabulary import check_countries, check_platform, check_text, check_words
 
 HOST, CLIPPER, AGENCY, PLATFORM = "host", "clipper", "agency", "platform"
@@ -26,6 +26,11 @@ PARTIES = (HOST, CLIPPER, AGENCY, PLATFORM)
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_DAYS = 3660
 _MOST_NAMES = 10_000
+_MOST_TIERS = 100
+_LARGEST_WEIGHT = 1_000_000
+_LARGEST_NUMBER = 2**63 - 1
+"""Of PostgreSQL's bigint, which the numbers of parties and sources are."""
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class EditRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,10 +134,10 @@ def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict) and value:
         for name, member in value.items():
             yield from _leaves(f"{path}.{name}" if path else name, member)
-    elif isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+    elif isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value):
         for position, each in enumerate(value):
             yield from _leaves(f"{path}[{position}]", each)
-    else:
+    elif value not in ([], ()):  # a list without members has no path of its own
         yield path, value
 
 
@@ -162,25 +167,53 @@ def _check_split(terms: Terms, policy: SplitPolicy) -> None:
     for position, take in enumerate(terms.split.takes):
         if take.party not in (AGENCY, PLATFORM):
             raise InvalidTerms(f"split.takes[{position}].party", take.party, f"must be {PLATFORM} or {AGENCY}")
+    if len(terms.split.tiers) > _MOST_TIERS:
+        raise InvalidTerms("split.tiers", len(terms.split.tiers), f"at most {_MOST_TIERS}")
+    for weights in (terms.split.weights, *(tier.weights for tier in terms.split.tiers)):
+        if max(weights) > _LARGEST_WEIGHT:
+            raise InvalidTerms("split", max(weights), f"a weight is at most {_LARGEST_WEIGHT}")
     if (terms.agency is not None) != (AGENCY in terms.split.parties):
         raise InvalidTerms(
             "agency", terms.agency, "an agency is named where, and only where, the split gives it a part"
         )
+    if terms.agency is not None:
+        _check_number("agency", terms.agency)
 
 
 def _check_scope(terms: Terms) -> None:
     if not terms.platforms:
-        raise InvalidTerms("platforms", "", "at least one")
+        raise InvalidTerms("platforms", "[]", "at least one")
     for position, platform in enumerate(terms.platforms):
         check_platform(platform, InvalidTerms, f"platforms[{position}]")
     if terms.marketplaces is not None:
         check_words(terms.marketplaces, InvalidTerms, "marketplaces")
     if terms.territories is not None:
         check_countries(terms.territories, InvalidTerms, "territories")
-    for field in ("marketplaces", "territories", "products", "streams"):
-        if getattr(terms, field) == ():
+    for field in ("products", "excluded_products"):
+        _check_products(field, getattr(terms, field) or ())
+    if both := set(terms.products or ()) & set(terms.excluded_products):
+        raise InvalidTerms("excluded_products", min(both), "is listed as a product, too")
+    for position, stream in enumerate(terms.streams or ()):
+        _check_number(f"streams[{position}]", stream)
+    _check_lists(terms)
+
+
+def _check_lists(terms: Terms) -> None:
+    """A list says each thing once, and something; the scope that is everything is null."""
+    for field in ("platforms", "marketplaces", "territories", "products", "excluded_products", "streams"):
+        listed = getattr(terms, field)
+        if listed == () and field != "excluded_products":
             raise InvalidTerms(field, "[]", "null for everything, else at least one")
-    _check_products(terms)
+        seen: set[object] = set()
+        for position, each in enumerate(listed or ()):
+            if each in seen:
+                raise InvalidTerms(f"{field}[{position}]", each, "is listed twice")
+            seen.add(each)
+
+
+def _check_number(field: str, number: int) -> None:
+    if not 1 <= number <= _LARGEST_NUMBER:
+        raise InvalidTerms(field, number, f"must be 1 to {_LARGEST_NUMBER}")
 
 
 def _check_disclosure(disclosure: Disclosure) -> None:
@@ -190,21 +223,29 @@ def _check_disclosure(disclosure: Disclosure) -> None:
         check_text(said, InvalidTerms, f"disclosure.texts[{position}]")
 
 
-def _check_products(terms: Terms) -> None:
-    for field, names in (("products", terms.products or ()), ("excluded_products", terms.excluded_products)):
-        if len(names) > _MOST_NAMES:
-            raise InvalidTerms(field, len(names), f"at most {_MOST_NAMES}")
-        for position, name in enumerate(names):
-            check_text(name, InvalidTerms, f"{field}[{position}]", most=100)
-    if both := set(terms.products or ()) & set(terms.excluded_products):
-        raise InvalidTerms("excluded_products", min(both), "is listed as a product, too")
+def _check_products(field: str, names: Sequence[str]) -> None:
+    if len(names) > _MOST_NAMES:
+        raise InvalidTerms(field, len(names), f"at most {_MOST_NAMES}")
+    for position, name in enumerate(names):
+        place = f"{field}[{position}]"
+        if check_text(name, InvalidTerms, place, most=100) != name:
+            raise InvalidTerms(place, name, "the marketplace's id, without blanks around it")
+
+
+def check_instant(moment: datetime | None, refusal: type[Invalid], field: str) -> datetime | None:
+    """A moment, if any, with its offset from UTC, in the years 2000 to 2199. Raises the refusal."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise refusal(field, moment.isoformat(), "must name its offset from UTC, as 2026-10-05T20:00:00+08:00")
+    if not _EARLIEST <= moment < _LATEST:
+        raise refusal(field, moment.isoformat(), f"must lie in the years {_EARLIEST.year} to {_LATEST.year - 1}")
+    return moment
 
 
 def _check_window(terms: Terms) -> None:
     for field in ("starts_at", "ends_at"):
-        moment = getattr(terms, field)
-        if moment is not None and moment.tzinfo is None:
-            raise InvalidTerms(field, moment.isoformat(), "must name its offset from UTC")
+        check_instant(getattr(terms, field), InvalidTerms, field)
     if terms.ends_at is not None and terms.ends_at <= terms.starts_at:
         raise InvalidTerms("ends_at", terms.ends_at.isoformat(), "must be after starts_at")
     for field, least in (

@@ -3,6 +3,9 @@
 What arrives is kept in pieces, each recorded only when it is safely stored; so whatever breaks off, the offset never
 promises a byte that is not there, and the sender goes on from it. While a request appends it holds a claim on the
 upload, which it renews; a request that died leaves a claim that soon runs out.
+
+An upload has an owner, by a name that the caller gives; without one it is the book's own. Who names another owner, or
+none, doesn't find it.
 """
 
 import asyncio
@@ -62,39 +65,45 @@ def _named(book_id: int, upload_id: int) -> ColumnElement[bool]:
     return and_(uploads.c.book_id == book_id, uploads.c.upload_id == upload_id)
 
 
-async def create_upload(connection: AsyncConnection, book_id: int, length: int, *, created_by: str) -> Upload:
+def _owned(book_id: int, upload_id: int, owner: str | None) -> ColumnElement[bool]:
+    return and_(_named(book_id, upload_id), uploads.c.owner.is_not_distinct_from(owner))
+
+
+async def create_upload(
+    connection: AsyncConnection, book_id: int, length: int, *, created_by: str, owner: str | None = None
+) -> Upload:
     """Announce so many bytes. Raises InvalidUpload, UploadTooLarge."""
     if length < 1:
         raise InvalidUpload("Upload-Length", length, "at least one byte")
     if length > LARGEST:
         raise UploadTooLarge("Upload-Length", length, f"at most {LARGEST} bytes")
     row = insert(uploads).values(
-        book_id=book_id, length=length, created_by=created_by, expires_at=func.now() + LIFETIME
+        book_id=book_id, length=length, created_by=created_by, owner=owner, expires_at=func.now() + LIFETIME
     )
     return Upload(**(await connection.execute(row.returning(*_COLUMNS))).one()._mapping)
 
 
-async def find_upload(connection: AsyncConnection, book_id: int, upload_id: int) -> Upload:
+async def find_upload(connection: AsyncConnection, book_id: int, upload_id: int, owner: str | None = None) -> Upload:
     """Raises UploadNotFound, also where it was forgotten, or turned into a recording or clip."""
-    chosen = select(*_COLUMNS).where(_named(book_id, upload_id), _THERE, uploads.c.used_at.is_(None))
+    chosen = select(*_COLUMNS).where(_owned(book_id, upload_id, owner), _THERE, uploads.c.used_at.is_(None))
     if (row := (await connection.execute(chosen)).one_or_none()) is None:
         raise UploadNotFound("upload", upload_id)
     return Upload(**row._mapping)
 
 
-async def cancel_upload(connection: AsyncConnection, book_id: int, upload_id: int) -> None:
+async def cancel_upload(connection: AsyncConnection, book_id: int, upload_id: int, owner: str | None = None) -> None:
     """Forget it; the next `forget_uploads` deletes its bytes. Raises UploadNotFound."""
-    await find_upload(connection, book_id, upload_id)
+    await find_upload(connection, book_id, upload_id, owner)
     await connection.execute(update(uploads).where(_named(book_id, upload_id)).values(expires_at=func.now()))
 
 
-async def use_upload(connection: AsyncConnection, book_id: int, upload_id: int) -> Place:
+async def use_upload(connection: AsyncConnection, book_id: int, upload_id: int, owner: str | None = None) -> Place:
     """The place of an upload that becomes one recording or one clip, now.
 
     Raises:
         UploadNotFound, UploadIncomplete, UploadUsed
     """
-    chosen = select(uploads).where(_named(book_id, upload_id)).with_for_update()
+    chosen = select(uploads).where(_owned(book_id, upload_id, owner)).with_for_update()
     row = (await connection.execute(chosen)).one_or_none()
     if row is None:
         raise UploadNotFound("upload", upload_id)
@@ -102,7 +111,7 @@ async def use_upload(connection: AsyncConnection, book_id: int, upload_id: int) 
         raise UploadUsed("upload", upload_id)
     if row.received < row.length:
         raise UploadIncomplete("upload", f"{row.received} of {row.length} bytes")
-    await find_upload(connection, book_id, upload_id)
+    await find_upload(connection, book_id, upload_id, owner)
     await connection.execute(update(uploads).where(_named(book_id, upload_id)).values(used_at=func.now()))
     return Place("upload", str(upload_id))
 
@@ -117,6 +126,7 @@ async def append(
     offset: int,
     content: AsyncIterator[bytes],
     checksum: _Checksum | None = None,
+    owner: str | None = None,
 ) -> Upload:
     """Add bytes to the upload (book_id, upload_id) at its end, which is `offset`; returns how far it is then.
 
@@ -128,14 +138,14 @@ async def append(
         UploadTooLarge: more than was announced; what was announced may have been kept.
         ChecksumMismatch: nothing was kept.
     """
-    appending = _Appending(engine, storage, *upload)
+    appending = _Appending(engine, storage, *upload, owner=owner)
     await appending.claim(offset)
     try:
         await appending.take(content, checksum)
     finally:
         await appending.release()
     async with engine.connect() as connection:
-        return await find_upload(connection, *upload)
+        return await find_upload(connection, *upload, owner)
 
 
 @dataclass
@@ -146,6 +156,7 @@ class _Appending:
     storage: Storage
     book_id: int
     upload_id: int
+    owner: str | None = None
     writer: UUID = field(default_factory=uuid4)
     offset: int = 0
     length: int = 0
@@ -154,12 +165,13 @@ class _Appending:
     async def claim(self, offset: int) -> None:
         free = or_(uploads.c.writer.is_(None), uploads.c.writer_until < func.now())
         at_end = and_(uploads.c.received == offset, uploads.c.used_at.is_(None))
-        chosen = update(uploads).where(_named(self.book_id, self.upload_id), _THERE, free, at_end)
+        mine = _owned(self.book_id, self.upload_id, self.owner)
+        chosen = update(uploads).where(mine, _THERE, free, at_end)
         claimed = chosen.values(writer=self.writer, writer_until=func.now() + CLAIM)
         async with self.engine.begin() as connection:
             length = await connection.scalar(claimed.returning(uploads.c.length))
             if length is None:
-                raise await _why_not(connection, self.book_id, self.upload_id, offset)
+                raise _why_not(await find_upload(connection, self.book_id, self.upload_id, self.owner), offset)
         self.offset, self.length = offset, length
 
     async def take(self, content: AsyncIterator[bytes], checksum: _Checksum | None) -> None:
@@ -213,12 +225,11 @@ class _Appending:
             await connection.execute(update(uploads).where(mine).values(writer=None, writer_until=None))
 
 
-async def _why_not(connection: AsyncConnection, book_id: int, upload_id: int, offset: int) -> Exception:
+def _why_not(upload: Upload, offset: int) -> Exception:
     """Why nothing can be appended at this offset."""
-    upload = await find_upload(connection, book_id, upload_id)
     if upload.received != offset:
         return WrongOffset("Upload-Offset", offset, f"{upload.received} bytes have arrived: go on there")
-    return UploadBusy("upload", upload_id)
+    return UploadBusy("upload", upload.upload_id)
 
 
 # From pieces to an object -----------------------------------------------------------------------------------

@@ -38,5 +38,5 @@ async def place_of(video: Video, storage: Storage, folders: Sequence[Path]) -> P
 
 
 async def uploaded(connection: AsyncConnection, book_id: int, upload_id: int | None) -> Place | None:
-    """The place of a whole upload; None where none is named. Raises as `use_upload`."""
+    """The place of a whole upload of the host's own; None where none is named. Raises as `use_upload`."""
     return None if upload_id is None else await use_upload(connection, book_id, upload_id)

@@ -2,6 +2,9 @@
 
 POST announces how many bytes will come and answers where; PATCH appends some of them at `Upload-Offset`; HEAD tells,
 after anything broke off, where to go on. Then a source or clip is made of the upload.
+
+Nothing here says whose uploads they are: where the routes are mounted, `opt` says who may, and the dependencies
+`book_id` and `owner` for whom. There may be several such places; each sees its owner's uploads only.
 """
 
 import base64
@@ -16,7 +19,6 @@ from litestar.exceptions import InternalServerException
 from litestar.params import FromPath, HeaderParameter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from media.api.places import READ, WRITE
 from media.errors import InvalidUpload
 from media.storage import Storage
 from media.uploads import Upload, append, cancel_upload, create_upload, find_upload
@@ -31,39 +33,47 @@ _Checksum = Annotated[
 ]
 
 
-@post("/uploads", opt={**WRITE, "action": "upload.create"}, summary="Announce an upload")
+@post("/uploads", opt={"action": "upload.create"}, summary="Announce an upload")
 async def create(
     length: _Length,
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     actor: NamedDependency[str],
-    book: FromPath[str],
+    owner: NamedDependency[str | None],
+    request: Request[Any, Any, Any],
 ) -> Response[Upload]:
     """`Location` is where to PATCH. What nothing is added to, and nothing made of, is forgotten in a day."""
-    made = await create_upload(connection, book_id, length, created_by=actor)
-    return Response(made, headers={"Location": f"/v1/books/{book}/uploads/{made.upload_id}", **_told(made)})
+    made = await create_upload(connection, book_id, length, created_by=actor, owner=owner)
+    place = f"{request.url.path.rstrip('/')}/{made.upload_id}"
+    return Response(made, headers={"Location": place, **_told(made)})
 
 
-@get("/uploads/{upload_id:int}", opt=READ, summary="How far an upload is")
+@get("/uploads/{upload_id:int}", summary="How far an upload is")
 async def show(
-    upload_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
+    upload_id: FromPath[int],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    owner: NamedDependency[str | None],
 ) -> Response[Upload]:
     """An upload of which a source or clip was made is none any more."""
-    found = await find_upload(connection, book_id, upload_id)
+    found = await find_upload(connection, book_id, upload_id, owner)
     return Response(found, headers=_told(found))
 
 
-@head("/uploads/{upload_id:int}", opt=READ, summary="Where to go on")
+@head("/uploads/{upload_id:int}", summary="Where to go on")
 async def offset(
-    upload_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
+    upload_id: FromPath[int],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    owner: NamedDependency[str | None],
 ) -> Response[None]:
     """`Upload-Offset` bytes have arrived."""
-    return Response(None, headers=_told(await find_upload(connection, book_id, upload_id)))
+    return Response(None, headers=_told(await find_upload(connection, book_id, upload_id, owner)))
 
 
 @patch(
     "/uploads/{upload_id:int}",
-    opt={**WRITE, "streams_body": True, "action": "upload.append"},
+    opt={"streams_body": True, "action": "upload.append"},
     status_code=204,
     request_max_body_size=None,
     summary="Append bytes",
@@ -75,6 +85,7 @@ async def add(
     engine: NamedDependency[AsyncEngine],
     storage: NamedDependency[Storage],
     book_id: NamedDependency[int],
+    owner: NamedDependency[str | None],
     checksum: _Checksum = None,
 ) -> Response[None]:
     """Any number of bytes (`application/offset+octet-stream`). Where the connection breaks, what came before is kept;
@@ -83,16 +94,19 @@ async def add(
     if request.content_type[0] != "application/offset+octet-stream":
         raise InvalidUpload("Content-Type", request.content_type[0], "must be application/offset+octet-stream")
     digest = None if checksum is None else _digest(checksum)
-    done = await append(engine, storage, (book_id, upload_id), at, _arriving(request), digest)
+    done = await append(engine, storage, (book_id, upload_id), at, _arriving(request), digest, owner)
     return Response(None, status_code=204, headers=_told(done))
 
 
-@delete("/uploads/{upload_id:int}", opt={**WRITE, "action": "upload.cancel"}, summary="Give an upload up")
+@delete("/uploads/{upload_id:int}", opt={"action": "upload.cancel"}, summary="Give an upload up")
 async def cancel(
-    upload_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
+    upload_id: FromPath[int],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    owner: NamedDependency[str | None],
 ) -> None:
     """Its bytes are deleted."""
-    await cancel_upload(connection, book_id, upload_id)
+    await cancel_upload(connection, book_id, upload_id, owner)
 
 
 async def _arriving(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
@@ -128,4 +142,6 @@ def _told(upload: Upload) -> dict[str, str]:
     }
 
 
-ROUTES = [create, show, offset, add, cancel]
+READING = [show, offset]
+WRITING = [create, cancel]
+APPENDING = [add]  # its `book_id` must not come of the request's transaction, which begins after the last byte

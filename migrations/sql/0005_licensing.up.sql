@@ -180,12 +180,14 @@ CREATE TABLE licensing.applications (
     application_id bigint GENERATED ALWAYS AS IDENTITY,
     offer_id       bigint NOT NULL,
     clipper_id     bigint NOT NULL REFERENCES licensing.parties,
+    version_no     integer NOT NULL,  -- the terms that the clipper has accepted by applying
     message        text NOT NULL CHECK (length(message) <= 2000),
     state          text COLLATE "C" NOT NULL DEFAULT 'submitted'
                    CHECK (state IN ('submitted', 'approved', 'rejected', 'withdrawn', 'expired')),
     findings       jsonb NOT NULL,  -- what the offer's approval rules said, one by one
     submitted_by   text NOT NULL,
     submitted_at   timestamptz NOT NULL DEFAULT now(),
+    submitted_ip   inet,
     expires_at     timestamptz NOT NULL,
     decided_by     text,
     decided_at     timestamptz,
@@ -416,6 +418,7 @@ CREATE TABLE licensing.events (
 );
 
 CREATE INDEX events_of_subject ON licensing.events (book_id, subject, subject_id, event_id);
+CREATE INDEX events_of_clipper ON licensing.events (clipper_id, event_id);
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON licensing.events
     FOR EACH STATEMENT EXECUTE FUNCTION licensing.refuse_change();
@@ -427,6 +430,9 @@ CREATE TABLE licensing.webhook_endpoints (
     description text NOT NULL CHECK (length(description) <= 200),
     types       text[] COLLATE "C" NOT NULL DEFAULT '{}',  -- of events; none: all
     secret      text COLLATE "C" NOT NULL,
+    -- The secret before it, with which is signed as well until then, so that receivers can change over.
+    former_secret text COLLATE "C",
+    former_until  timestamptz,
     created_by  text NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     disabled_at timestamptz,
@@ -451,6 +457,8 @@ CREATE TABLE licensing.webhook_deliveries (
 );
 
 CREATE INDEX webhook_deliveries_due ON licensing.webhook_deliveries (due_at) WHERE state = 'waiting';
+CREATE INDEX webhook_deliveries_waiting ON licensing.webhook_deliveries (book_id, endpoint_id, due_at) WHERE state = 'waiting';
+CREATE INDEX webhook_deliveries_of_endpoint ON licensing.webhook_deliveries (book_id, endpoint_id, delivery_id);
 
 CREATE TABLE licensing.webhook_attempts (
     book_id     bigint NOT NULL,
@@ -481,6 +489,7 @@ GRANT SELECT, INSERT, UPDATE ON licensing.claims, licensing.cases TO clipledger_
 GRANT SELECT, INSERT ON licensing.claim_evidence, licensing.traces TO clipledger_app;
 GRANT SELECT, INSERT (book_id, type, subject, subject_id, state, was, side, actor, clipper_id, detail)
     ON licensing.events TO clipledger_app;
-GRANT SELECT, INSERT, UPDATE (url, description, types, secret, disabled_at) ON licensing.webhook_endpoints TO clipledger_app;
+GRANT SELECT, INSERT, UPDATE (url, description, types, secret, former_secret, former_until, disabled_at)
+    ON licensing.webhook_endpoints TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE ON licensing.webhook_deliveries TO clipledger_app;
 GRANT SELECT, INSERT ON licensing.webhook_attempts TO clipledger_app;

@@ -66,7 +66,7 @@ class Fuzzer:
         for name, value in drawn.items():
             path = path.replace(f"{{{name}}}", str(self.places.get(name, number if isinstance(value, int) else value)))
         sent = case.as_transport_kwargs()
-        headers = {name: value for name, value in (sent.get("headers") or {}).items() if _sendable(value)}
+        headers = {name: value for name, value in (sent.get("headers") or {}).items() if _sendable(name, value)}
         request = self.client.build_request(
             case.method,
             path.replace("?", "%3F").replace("#", "%23"),
@@ -77,7 +77,10 @@ class Fuzzer:
         return self.call(self.client.send(request))
 
 
-def _sendable(value: object) -> bool:
+def _sendable(name: str, value: object) -> bool:
+    """Not what says who asks, which the fuzzer's own headers do."""
+    if name.lower() in ("authorization", "cookie", "x-csrf-token", "idempotency-key"):
+        return False
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
@@ -104,6 +107,8 @@ async def _made(engine: Any, call: Any) -> Fuzzer:
     slug = f"fuzz-{uuid4().hex}"
     async with engine.begin() as connection:
         await open_book(connection, slug, "A book", "Asia/Shanghai")
+        first = await users.add_user(connection, f"{uuid4().hex}@example.com", PASSWORD)  # whom number 1 may disable
+        await keys.create_key(connection, first.user_id, "first", roles.PARTY_SCOPES)
         user = await users.add_user(connection, f"{uuid4().hex}@example.com", PASSWORD)
         for role in _ROLES:
             await roles.grant_role(connection, user.user_id, role, slug)
@@ -132,7 +137,7 @@ def test_no_request_is_answered_by_a_fault_of_the_service(name: str, fuzzer: Fuz
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy(), number=st.sampled_from([1, 2, 3, 2**40, 2**63, 10**30]))
+    @given(case=operation.as_strategy(), number=st.sampled_from([1, 2**40, 2**63, 10**30]))
     def send(case: Case, number: int) -> None:
         answer = fuzzer.send(case, number)
         assert answer.status_code < 500, answer.text
