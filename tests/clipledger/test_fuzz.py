@@ -11,39 +11,28 @@ from threading import Thread
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import msgspec
 import pytest
-import schemathesis
 from httpx import ASGITransport, AsyncClient, Response
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import BaseSchema, Case
+from schemathesis import Case
 from sqlalchemy import insert
 
 from clipledger.access import keys, roles, users
 from clipledger.database import DatabaseUrls, create_engine
-from clipledger.settings import Settings
 from clipledger.web.app import create_app
-from clipledger.web.openapi import document
 from clipledger.web.rate_limits import DEFAULT_LIMITS, Limit
 from ledger.books import open_book
 from licensing import tables
 from tests.clipledger.front_door import PASSWORD
+from tests.clipledger.operations import SCHEMA, SETTINGS
 
 T = TypeVar("T")
 _ROLES = ("host", "finance", "approver")
-_SETTINGS = Settings.from_environment({"CLIPLEDGER_PUBLIC_URL": "http://localhost"})
 _EXAMPLES = 12
 """Requests of each operation."""
 
 
-def _schema() -> BaseSchema:
-    """Needs no database: an application that is asked only what it could do."""
-    app = create_app(_SETTINGS, create_engine("postgresql+psycopg://nowhere/nothing"))
-    return schemathesis.openapi.from_dict(msgspec.json.decode(msgspec.json.encode(document(app))))
-
-
-SCHEMA = _schema()
 OPERATIONS = {
     f"{operation.ok().method.upper()} {operation.ok().path}": operation.ok()
     for operation in SCHEMA.get_all_operations()
@@ -120,7 +109,7 @@ async def _made(engine: Any, call: Any) -> Fuzzer:
             parties[kind] = (await connection.execute(row.returning(tables.parties.c.party_id))).scalar_one()
             member = {"party_id": parties[kind], "user_id": user.user_id, "role": "owner", "added_by": "fuzz"}
             await connection.execute(insert(tables.members).values(member))
-    app = create_app(_SETTINGS, engine, limits=replace(DEFAULT_LIMITS, principal=Limit("principal", 10**9, 60)))
+    app = create_app(SETTINGS, engine, limits=replace(DEFAULT_LIMITS, principal=Limit("principal", 10**9, 60)))
     client = AsyncClient(transport=ASGITransport(app, raise_app_exceptions=False), base_url="http://localhost")
     return Fuzzer(call, client, {"Authorization": f"Bearer {token}"}, {"book": slug, **parties})
 

@@ -48,9 +48,7 @@ async def test_a_session_says_who_it_is_and_what_it_may_do(app: Litestar, compan
     assert me["actor"] == f"user:{ada.user_id}"
     assert me["email"] == ada.email
     assert me["csrf_token"] == csrf["X-CSRF-Token"]
-    assert me["allowed"] == [
-        {"book": company.book, "scopes": sorted(roles.ROLES["finance"])}
-    ]
+    assert me["allowed"] == [{"book": company.book, "scopes": sorted(roles.ROLES["finance"])}]
 
 
 async def test_the_address_is_accepted_in_any_case(app: Litestar, ada: Person) -> None:

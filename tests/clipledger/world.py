@@ -1,0 +1,123 @@
+"""A host and its clipper with one of everything there can be, and people who have nothing to do with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from httpx import AsyncClient, Response
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clipledger.access import keys, roles, users
+from licensing import tables
+from media import tables as media
+from tests.clipledger.front_door import PASSWORD, Person, posting
+from tests.clipledger.operations import Operation
+from tests.licensing.house import LONG_AGO, Granted, Host
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that a host and its clipper have, by number; and people who have nothing to do with them."""
+
+    client: AsyncClient
+    numbers: Mapping[str, Any]
+    other_host: Host
+    other_clipper: Person
+    other_clipper_id: int
+    agency: Person
+    agency_id: int
+    operator: Person
+    finance: Person
+
+    async def ask(self, operation: Operation, by: Person, **places: Any) -> Response:
+        numbers = {**self.numbers, **places}
+        path = operation.path
+        for name in operation.names:
+            path = path.replace(f"{{{name}}}", str(numbers.get(name, "1")))
+        headers = {**posting(by), "Upload-Length": "5", "Upload-Offset": "0", "If-Match": '"1"'}
+        media_type, value = operation.body or (None, None)
+        if media_type is None and operation.method == "patch":
+            media_type = "application/offset+octet-stream"
+        content = msgspec.json.encode(value) if media_type == "application/json" else b"x"
+        sent: dict[str, Any] = {"headers": headers, "params": operation.query}
+        if media_type is not None:
+            sent |= {"content": content, "headers": {**headers, "Content-Type": media_type}}
+        return await self.client.request(operation.method, path, **sent)
+
+
+async def things_of(connection: AsyncConnection, host: Host, granted: Granted) -> dict[str, int]:
+    book, clipper = {"book_id": host.book_id}, {"clipper_id": granted.clipper.clipper_id}
+    of_grant = {**book, "grant_id": granted.grant_id, **clipper}
+
+    async def made(table: Any, key: str, **values: Any) -> int:
+        row = insert(table).values(**values).returning(table.c[key])
+        return int((await connection.execute(row)).scalar_one())
+
+    titled, by = {"title": "A clip"}, {"submitted_by": "t"}
+    of_offer = {**book, **clipper, "offer_id": granted.offer_id, "version_no": 1}
+    url, told = {"url": "https://example.com/"}, {"subject": "grant", "subject_id": granted.grant_id, "detail": {}}
+    address = {**url, "secret": "whsec_" + "A" * 32, "description": "", "created_by": "t"}
+    clip = await made(media.clips, "clip_id", **book, **titled, **by, place="object:x", state="identified")
+    shown: dict[str, Any] = {"clip_id": clip, "caption": "#ad", "on_screen": False, "disclosed": "caption"}
+    submission = await made(
+        tables.submissions, "submission_id", **of_grant, **titled, **by, **shown, state="identified"
+    )
+    endpoint = await made(
+        tables.webhook_endpoints, "endpoint_id", **book, **url, **secret, description="", created_by="t"
+    )
+    happened = {"type": "grant.accepted", "state": "active", "side": "clipper", "actor": "t"}
+    event = await made(tables.events, "event_id", **book, **clipper, **told, **happened)
+    agency = await made(tables.parties, "party_id", kind="agency", name="An agency", registered_by="t")
+    sent = {"endpoint_id": endpoint, "event_id": event}
+    applied = {"message": "", "findings": [], "expires_at": LONG_AGO}
+    posted = {"platform": "tiktok", "content_id": uuid4().hex, "handle": "x", "published_at": LONG_AGO, "added_by": "t"}
+    disputed = {"claimant": "host", "ground": "other", "frozen": True, "respond_by": LONG_AGO, "opened_by": "t"}
+    found = {"origin": uuid4().hex, "state": "open", "opened_by": "t"}
+    claimed = {"platform": "x", "handle": uuid4().hex, "code": "c", "claimed_by": "t"}
+    proposed = {"agency_id": agency, "rate": "10%", "proposed_by": "t"}
+    announced = {"length": 5, "created_by": "t", "expires_at": LONG_AGO}
+    return {
+        "offer_id": granted.offer_id,
+        "grant_id": granted.grant_id,
+        "version_no": 1,
+        "clip_id": clip,
+        "submission_id": submission,
+        "endpoint_id": endpoint,
+        "event_id": event,
+        "agency": agency,
+        "delivery_id": await made(tables.webhook_deliveries, "delivery_id", **book, **sent),
+        "application_id": await made(tables.applications, "application_id", **of_offer, **by, **applied),
+        "publication_id": await made(
+            tables.publications, "publication_id", **book, **url, **posted, submission_id=submission
+        ),
+        "claim_id": await made(tables.claims, "claim_id", **of_grant, **disputed, submission_id=submission),
+        "case_id": await made(tables.cases, "case_id", **book, **found),
+        "handle_id": await made(tables.handles, "handle_id", **clipper, **claimed),
+        "representation_id": await made(tables.representations, "representation_id", **clipper, **proposed),
+        "upload_id": await made(media.uploads, "upload_id", **book, **announced),
+        "source_id": await made(media.sources, "source_id", **book, title="A stream", live=True, created_by="t"),
+    }
+
+
+async def new_person(connection: AsyncConnection, role: str | None, book: str | None) -> Person:
+    user = await users.add_user(connection, f"{uuid4().hex}@example.com", PASSWORD)
+    scopes = roles.PARTY_SCOPES
+    if role is not None:
+        await roles.grant_role(connection, user.user_id, role, book)
+        scopes = roles.ROLES[role] | roles.PARTY_SCOPES
+    token = (await keys.create_key(connection, user.user_id, "all", scopes))[1]
+    return Person(user.user_id, user.email, token)
+
+
+async def new_party(connection: AsyncConnection, kind: str) -> tuple[Person, int]:
+    person = await new_person(connection, None, None)
+    row = (
+        insert(tables.parties).values(kind=kind, name="A party", registered_by="t").returning(tables.parties.c.party_id)
+    )
+    party_id = int((await connection.execute(row)).scalar_one())
+    member = {"party_id": party_id, "user_id": person.user_id, "role": "owner", "added_by": "t"}
+    await connection.execute(insert(tables.members).values(member))
+    return person, party_id
