@@ -21,16 +21,7 @@ from tests.licensing.house import NewGrant, NewHost, new_clipper, new_grant, new
 OWN = ("/v1/session", "/v1/keys", "/v1/parties")
 """Addresses without anybody's number, which show who asks what is theirs."""
 _OF_CLIPPERS = {"application_id", "grant_id", "submission_id", "publication_id", "claim_id"}
-_OF_BOOKS = _OF_CLIPPERS | {
-    "offer_id",
-    "case_id",
-    "endpoint_id",
-    "delivery_id",
-    "event_id",
-    "upload_id",
-    "source_id",
-    "clip_id",
-}
+_OF_HOSTS = {"offer_id", "case_id", "endpoint_id", "delivery_id", "event_id", "upload_id", "source_id", "clip_id"}
 _OF_PARTIES = _OF_CLIPPERS | {"handle_id", "representation_id"}
 
 OF_BOOKS = [each for each in OPERATIONS if "book" in each.names]

@@ -61,13 +61,15 @@ async def things_of(connection: AsyncConnection, host: Host, granted: Granted) -
     url, told = {"url": "https://example.com/"}, {"subject": "grant", "subject_id": granted.grant_id, "detail": {}}
     address = {**url, "secret": "whsec_" + "A" * 32, "description": "", "created_by": "t"}
     clip = await made(media.clips, "clip_id", **book, **titled, **by, place="object:x", state="identified")
-    shown: dict[str, Any] = {"clip_id": clip, "caption": "#ad", "on_screen": False, "disclosed": "caption"}
-    submission = await made(
-        tables.submissions, "submission_id", **of_grant, **titled, **by, **shown, state="identified"
-    )
-    endpoint = await made(
-        tables.webhook_endpoints, "endpoint_id", **book, **url, **secret, description="", created_by="t"
-    )
+    shown: dict[str, Any] = {
+        "clip_id": clip,
+        "caption": "#ad",
+        "on_screen": False,
+        "disclosed": "caption",
+        "state": "identified",
+    }
+    submission = await made(tables.submissions, "submission_id", **of_grant, **titled, **by, **shown)
+    endpoint = await made(tables.webhook_endpoints, "endpoint_id", **book, **address)
     happened = {"type": "grant.accepted", "state": "active", "side": "clipper", "actor": "t"}
     event = await made(tables.events, "event_id", **book, **clipper, **told, **happened)
     agency = await made(tables.parties, "party_id", kind="agency", name="An agency", registered_by="t")
