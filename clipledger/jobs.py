@@ -24,12 +24,19 @@ from clipledger.settings import Settings
 from clipledger.web.idempotency import forget_old_records
 from ledger.books import Book, list_books
 from ledger.seals import seal
+from licensing.applications import expire_applications
+from licensing.cases import advance_cases
+from licensing.claims import apply_deadlines
+from licensing.granting import expire_grants
+from licensing.renewal import apply_renewals
+from licensing.reviewing import advance, approve_due
+from licensing.webhooks.sending import send_due
 from media.sources import forget_removed
 from media.storage import Storage
 from media.uploads import forget_uploads
 
 SCHEMA = "jobs"
-QUEUES: Mapping[str, int] = {"default": 4, "sources": 1, "clips": 1}
+QUEUES: Mapping[str, int] = {"default": 4, "sources": 1, "clips": 1, "traces": 1}
 """Jobs that one worker runs at a time from each queue: most wait for the database, media's use whole processors."""
 GRACE = 5.0
 """Seconds in which a running job may end after the worker was told to stop; then it is broken off."""
@@ -96,6 +103,32 @@ async def forget_media(context: JobContext) -> None:
     await forget_removed(_engine(context), _storage(context))
 
 
+async def apply_dates(context: JobContext) -> None:
+    """What ends, begins or is decided because its time has come: applications, grants, new terms, claims."""
+    for due in (expire_applications, expire_grants, apply_renewals, apply_deadlines):
+        async with _engine(context).begin() as connection:
+            await due(connection)
+
+
+async def review_clips(context: JobContext) -> None:
+    """What was identified reaches its submission or its case; what nobody objected to in time is approved."""
+    for due in (advance, advance_cases, approve_due):
+        async with _engine(context).begin() as connection:
+            await due(connection)
+
+
+async def trace_clips(context: JobContext) -> None:
+    """Submitted clips are looked for in the streams of every other host."""
+    from licensing.tracing import trace_due
+
+    await trace_due(_engine(context), _storage(context), _settings(context).media_index)
+
+
+async def send_webhooks(context: JobContext) -> None:
+    """Events that an endpoint waits for."""
+    await send_due(_engine(context), allow_private=_settings(context).webhooks_private)
+
+
 async def rescue_stalled_jobs(context: JobContext) -> None:
     """Jobs whose worker died go back into the queue, unless the same job waits there again already."""
     manager = context.app.job_manager
@@ -137,8 +170,12 @@ JOBS: tuple[Job, ...] = (
     forget_media,
     fingerprint_sources,
     identify_clips,
+    apply_dates,
+    review_clips,
+    trace_clips,
+    send_webhooks,
 )
-_QUEUE_OF: Mapping[Job, str] = {fingerprint_sources: "sources", identify_clips: "clips"}
+_QUEUE_OF: Mapping[Job, str] = {fingerprint_sources: "sources", identify_clips: "clips", trace_clips: "traces"}
 
 
 def create_queue(url: str, *, application_name: str = "clipledger") -> App:

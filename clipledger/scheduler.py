@@ -54,6 +54,9 @@ class Tick:
 TICKS = (
     Tick(jobs.seal_books, CronTrigger(minute="*/5", timezone=UTC)),
     Tick(jobs.rescue_stalled_jobs, CronTrigger(minute="*", timezone=UTC)),
+    Tick(jobs.apply_dates, CronTrigger(minute="*", timezone=UTC)),
+    Tick(jobs.review_clips, CronTrigger(minute="*", timezone=UTC)),
+    Tick(jobs.trace_clips, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.forget_expired, CronTrigger(minute=7, timezone=UTC)),
     Tick(jobs.forget_media, CronTrigger(minute=37, timezone=UTC)),
     Tick(jobs.forget_old_jobs, CronTrigger(hour=3, minute=17, timezone=UTC)),
@@ -65,6 +68,12 @@ _DUE: LiteralString = """
 LOOKS: Mapping[jobs.Job, LiteralString] = {
     jobs.fingerprint_sources: _DUE.format("recordings"),
     jobs.identify_clips: _DUE.format("clips"),
+    jobs.send_webhooks: """
+        SELECT EXISTS (
+            SELECT FROM licensing.webhook_deliveries
+            WHERE state = 'waiting' AND due_at <= now() AND (leased_until IS NULL OR leased_until < now())
+        )
+    """,
 }
 """Jobs that are asked for when there is something to do, and the query that tells."""
 

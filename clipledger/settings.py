@@ -33,6 +33,7 @@ class Settings:
     the migrations when the service's own login shall not own the tables. `var` is absolute; `public_url` is
     how browsers and mails reach the service, without a slash at its end. `media_url` is the folder or bucket of
     uploaded videos, None for a folder under `var`; videos under `media_folders` may be registered by their path.
+    `webhooks_private` lets webhooks go to addresses that are not public, and by http.
     """
 
     database_url: str | None = field(repr=False)
@@ -43,6 +44,7 @@ class Settings:
     public_url: str
     media_url: str | None = None
     media_folders: tuple[Path, ...] = ()
+    webhooks_private: bool = False
 
     @property
     def media_storage(self) -> str:
@@ -76,6 +78,7 @@ class Settings:
             public_url=_read(env, "CLIPLEDGER_PUBLIC_URL", _public_url, _local_url(host, port)),
             media_url=_read(env, "CLIPLEDGER_MEDIA_URL", _media_url, None),
             media_folders=_read(env, "CLIPLEDGER_MEDIA_FOLDERS", _folders, ()),
+            webhooks_private=_read(env, "CLIPLEDGER_WEBHOOKS_PRIVATE", _switch, False),
         )
 
 
@@ -124,6 +127,12 @@ def _folders(value: str) -> tuple[Path, ...]:
         if not folder.is_absolute() or not folder.is_dir():
             raise ValueError(f"must be absolute folders that exist, separated by {os.pathsep}")
     return folders
+
+
+def _switch(value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return value == "1"
 
 
 def _media_url(value: str) -> str:

@@ -7,6 +7,7 @@ LicensingError
 │   ├── InvalidOffer            title, summary, category, quota, dates
 │   ├── InvalidTerms            a term that breaks a rule of `licensing.terms`
 │   ├── InvalidApproval         a rule of automatic approval
+│   ├── InvalidApplication      its message, or why it is rejected
 │   ├── InvalidPolicy           bounds that no split could keep
 │   ├── InvalidGrant            a window, a handle, a reference of a grant
 │   ├── InvalidBulk             rows of a bulk request as a whole
@@ -108,6 +109,9 @@ class InvalidTerms(Invalid): ...
 
 
 class InvalidApproval(Invalid): ...
+
+
+class InvalidApplication(Invalid): ...
 
 
 class InvalidPolicy(Invalid): ...

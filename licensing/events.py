@@ -15,6 +15,8 @@ from licensing.errors import EventNotFound
 from licensing.states import By, Side
 from licensing.tables import events
 
+OWN_SUBJECTS = ("application", "grant", "submission", "claim", "handle", "representation")
+"""What a clipper is told of; a case is the host's alone."""
 _RECORD = text("""
     WITH told AS (
         INSERT INTO licensing.events (book_id, type, subject, subject_id, state, was, side, actor, clipper_id, detail)
@@ -46,6 +48,19 @@ class Event(msgspec.Struct, frozen=True):
     actor: str
     clipper_id: int | None
     detail: dict[str, Any]
+    at: datetime
+
+
+class OwnEvent(msgspec.Struct, frozen=True):
+    """An event as the clipper concerned reads it: what became of its own things, not who of the host did it or why."""
+
+    event_id: int
+    type: str
+    subject: str
+    subject_id: int
+    state: str
+    was: str | None
+    side: Side
     at: datetime
 
 
@@ -98,6 +113,27 @@ async def list_events(
         chosen = chosen.where(its.event_id < before)
     rows = await connection.execute(chosen.order_by(its.event_id.desc()).limit(limit))
     return [Event(**row._mapping) for row in rows]
+
+
+async def list_own_events(
+    connection: AsyncConnection,
+    clipper_id: int,
+    *,
+    subject: str | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[OwnEvent]:
+    """What happened to a clipper's own things with every host, newest first; never a host's cases."""
+    its = events.c
+    chosen = select(*(its[name] for name in OwnEvent.__struct_fields__)).where(
+        its.clipper_id == clipper_id, its.subject.in_(OWN_SUBJECTS)
+    )
+    if subject is not None:
+        chosen = chosen.where(its.subject == subject)
+    if before is not None:
+        chosen = chosen.where(its.event_id < before)
+    rows = await connection.execute(chosen.order_by(its.event_id.desc()).limit(limit))
+    return [OwnEvent(**row._mapping) for row in rows]
 
 
 async def find_event(connection: AsyncConnection, book_id: int, event_id: int) -> Event:

@@ -4,6 +4,7 @@ A party that people run keeps at least one owner. A clipper whom a host has regi
 until an operator adds the first.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
@@ -15,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.errors import AlreadyMember, InvalidParty, LastOwner, MemberNotFound, PartyNotFound
 from licensing.tables import members, parties
-from licensing.vocabulary import check_countries, check_languages, check_text, check_words
+from licensing.vocabulary import check_languages, check_text, check_words
 
 Kind = Literal["clipper", "agency"]
 KINDS: tuple[Kind, ...] = ("clipper", "agency")
 Role = Literal["owner", "member", "viewer"]
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _LARGEST_CAPACITY = 100_000
 
 
@@ -72,8 +74,8 @@ def check_profile(profile: Profile) -> dict[str, Any]:
     """The profile as columns, its name without the blanks around it. Raises InvalidParty."""
     if profile.capacity is not None and not 0 <= profile.capacity <= _LARGEST_CAPACITY:
         raise InvalidParty("capacity", profile.capacity, f"must be 0 to {_LARGEST_CAPACITY} clips a month")
-    if profile.country is not None:
-        check_countries([profile.country], InvalidParty, "country")
+    if profile.country is not None and not _COUNTRY.fullmatch(profile.country):
+        raise InvalidParty("country", profile.country, "a country as ISO 3166-1 writes it, such as CN")
     return {
         "name": check_text(profile.name, InvalidParty, "name"),
         "country": profile.country,
@@ -136,12 +138,13 @@ def _party(row: Row[Any]) -> Party:
 # Members ----------------------------------------------------------------------------------------------------
 
 
-async def role_of(connection: AsyncConnection, party_id: int, user_id: int) -> Role | None:
-    """As what the user is a member of the party, if at all."""
+async def role_of(connection: AsyncConnection, party_id: int, user_id: int, kind: Kind | None = None) -> Role | None:
+    """As what the user is a member of the party, if at all; where a kind is named, of a party of this kind."""
     its = members.c
-    role: Role | None = await connection.scalar(
-        select(its.role).where(its.party_id == party_id, its.user_id == user_id)
-    )
+    chosen = select(its.role).where(its.party_id == party_id, its.user_id == user_id)
+    if kind is not None:
+        chosen = chosen.join(parties).where(parties.c.kind == kind)
+    role: Role | None = await connection.scalar(chosen)
     return role
 
 

@@ -25,6 +25,7 @@ PARTIES = (HOST, CLIPPER, AGENCY, PLATFORM)
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_DAYS = 3660
+_LEAST = {"grant_days": 1, "tail_days": 0, "hold_days": 0, "reserve_days": 0, "rate_lock_days": 0, "review_hours": 0}
 _MOST_NAMES = 10_000
 _MOST_TIERS = 100
 _LARGEST_WEIGHT = 1_000_000
@@ -189,12 +190,8 @@ def _check_scope(terms: Terms) -> None:
         check_words(terms.marketplaces, InvalidTerms, "marketplaces")
     if terms.territories is not None:
         check_countries(terms.territories, InvalidTerms, "territories")
-    for field in ("products", "excluded_products"):
-        _check_products(field, getattr(terms, field) or ())
-    if both := set(terms.products or ()) & set(terms.excluded_products):
-        raise InvalidTerms("excluded_products", min(both), "is listed as a product, too")
-    for position, stream in enumerate(terms.streams or ()):
-        _check_number(f"streams[{position}]", stream)
+    _check_products(terms)
+    _check_streams(terms.streams or ())
     _check_lists(terms)
 
 
@@ -223,13 +220,23 @@ def _check_disclosure(disclosure: Disclosure) -> None:
         check_text(said, InvalidTerms, f"disclosure.texts[{position}]")
 
 
-def _check_products(field: str, names: Sequence[str]) -> None:
-    if len(names) > _MOST_NAMES:
-        raise InvalidTerms(field, len(names), f"at most {_MOST_NAMES}")
-    for position, name in enumerate(names):
-        place = f"{field}[{position}]"
-        if check_text(name, InvalidTerms, place, most=100) != name:
-            raise InvalidTerms(place, name, "the marketplace's id, without blanks around it")
+def _check_products(terms: Terms) -> None:
+    for field, names in (("products", terms.products or ()), ("excluded_products", terms.excluded_products)):
+        if len(names) > _MOST_NAMES:
+            raise InvalidTerms(field, len(names), f"at most {_MOST_NAMES}")
+        for position, name in enumerate(names):
+            place = f"{field}[{position}]"
+            if check_text(name, InvalidTerms, place, most=100) != name:
+                raise InvalidTerms(place, name, "the marketplace's id, without blanks around it")
+    if both := set(terms.products or ()) & set(terms.excluded_products):
+        raise InvalidTerms("excluded_products", min(both), "is listed as a product, too")
+
+
+def _check_streams(streams: Sequence[int]) -> None:
+    if len(streams) > _MOST_NAMES:
+        raise InvalidTerms("streams", len(streams), f"at most {_MOST_NAMES}")
+    for position, stream in enumerate(streams):
+        _check_number(f"streams[{position}]", stream)
 
 
 def check_instant(moment: datetime | None, refusal: type[Invalid], field: str) -> datetime | None:
@@ -248,14 +255,7 @@ def _check_window(terms: Terms) -> None:
         check_instant(getattr(terms, field), InvalidTerms, field)
     if terms.ends_at is not None and terms.ends_at <= terms.starts_at:
         raise InvalidTerms("ends_at", terms.ends_at.isoformat(), "must be after starts_at")
-    for field, least in (
-        ("grant_days", 1),
-        ("tail_days", 0),
-        ("hold_days", 0),
-        ("reserve_days", 0),
-        ("rate_lock_days", 0),
-        ("review_hours", 0),
-    ):
+    for field, least in _LEAST.items():
         value = getattr(terms, field)
         if value is not None and not least <= value <= _MOST_DAYS:
             raise InvalidTerms(field, value, f"must be {least} to {_MOST_DAYS}")

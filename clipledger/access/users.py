@@ -35,6 +35,15 @@ class User:
     disabled_at: datetime | None
 
 
+class Users:
+    """Who has an account, for the rooms that may not look for themselves (`licensing.parties.People`)."""
+
+    async def exists(self, connection: AsyncConnection, user_id: int) -> bool:
+        """Whether there is such a user, who is not disabled."""
+        enabled = select(users.c.user_id).where(users.c.user_id == user_id, users.c.disabled_at.is_(None))
+        return await connection.scalar(enabled) is not None
+
+
 async def add_user(connection: AsyncConnection, email: str, password: str, name: str = "") -> User:
     """Raises InvalidEmail, InvalidName, WeakPassword, EmailTaken."""
     if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email):

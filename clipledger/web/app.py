@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.access import api as access_api
+from clipledger.access.users import Users
 from clipledger.database import create_engine, database_urls
 from clipledger.settings import Settings
 from clipledger.web import health
@@ -26,6 +27,8 @@ from clipledger.web.requirements import DenyByDefault
 from clipledger.web.session_cookie import SessionCookie
 from clipledger.web.unit_of_work import TransactionPerRequest
 from ledger import api as ledger_api
+from licensing import api as licensing_api
+from licensing.what_if import NoSalesYet
 from media import api as media_api
 from media.storage import Storage
 
@@ -45,7 +48,7 @@ def create_app(
     attempts = LoginAttempts(limits)
     storage = Storage(settings.media_storage)
     app = Litestar(
-        [access_api.router, ledger_api.router, media_api.router, *_operation_routes(), *routes],
+        [access_api.router, ledger_api.router, media_api.router, *licensing_api.routers, *_operation_routes(), *routes],
         dependencies={
             **request_dependencies(),
             "engine": Provide(lambda: engine, sync_to_thread=False),
@@ -53,6 +56,10 @@ def create_app(
             "session_cookie": Provide(lambda: session_cookie, sync_to_thread=False),
             "storage": Provide(lambda: storage, sync_to_thread=False),
             "folders": Provide(lambda: settings.media_folders, sync_to_thread=False),
+            "webhooks_private": Provide(lambda: settings.webhooks_private, sync_to_thread=False),
+            "public_url": Provide(lambda: settings.public_url, sync_to_thread=False),
+            "people": Provide(Users, sync_to_thread=False),
+            "accruals": Provide(NoSalesYet, sync_to_thread=False),
         },
         middleware=[
             PrometheusConfig(app_name="clipledger", prefix="clipledger", group_path=True).middleware,

@@ -1,5 +1,63 @@
-"""HTTP for hosts, clippers, agencies and operators."""
+"""HTTP for hosts, clippers, agencies and operators: under /v1/books/{book}, /v1/clippers/{clipper},
+/v1/agencies/{agency} and /v1.
+
+Handlers parse, call one function of the room, and answer. What they take for granted is the front door's: the
+transaction (`connection`), who asks (`actor`, from `ip`), that they may (`opt={"scope": …}`), which book the path's
+`{book}` is (`book_id`) and which party its `{clipper}` or `{agency}` (`party_id`), who is a user (`people`), and what
+was accrued (`accruals`).
+"""
+
+from types import ModuleType
 
 from litestar import Router
 
-router = Router("/v1", route_handlers=[])
+from licensing.api import (
+    agencies,
+    applications,
+    bulk,
+    cases,
+    certificates,
+    claims,
+    events,
+    grants,
+    handles,
+    judge,
+    matching,
+    offers,
+    parties,
+    policies,
+    publications,
+    submissions,
+    webhooks,
+)
+
+_TAGS: dict[str, tuple[ModuleType, ...]] = {
+    "parties": (parties, handles, agencies),
+    "offers": (offers, policies, matching),
+    "applications": (applications,),
+    "grants": (grants, bulk, certificates),
+    "submissions": (submissions, publications),
+    "sales": (judge,),
+    "claims": (claims, cases),
+    "events": (events, webhooks),
+}
+_PATHS = {
+    "HOST_ROUTES": "/v1/books/{book:str}",
+    "CLIPPER_ROUTES": "/v1/clippers/{clipper:int}",
+    "AGENCY_ROUTES": "/v1/agencies/{agency:int}",
+    "SERVICE_ROUTES": "/v1",
+    "PAGE_ROUTES": "/",
+}
+
+
+def _tagged(name: str) -> list[Router]:
+    """The routes that the modules list under this name, each with its module's tag."""
+    return [
+        Router("", route_handlers=routes, tags=[tag])
+        for tag, modules in _TAGS.items()
+        for module in modules
+        if (routes := getattr(module, name, ()))
+    ]
+
+
+routers = [Router(path, route_handlers=_tagged(name)) for name, path in _PATHS.items()]

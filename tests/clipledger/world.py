@@ -41,7 +41,7 @@ class World:
         media_type, value = operation.body or (None, None)
         if media_type is None and operation.method == "patch":
             media_type = "application/offset+octet-stream"
-        content = msgspec.json.encode(value) if media_type == "application/json" else b"x"
+        content = msgspec.json.encode(value) if media_type == "application/json" else b"clipper\n1\n"
         sent: dict[str, Any] = {"headers": headers, "params": operation.query}
         if media_type is not None:
             sent |= {"content": content, "headers": {**headers, "Content-Type": media_type}}

@@ -1,0 +1,107 @@
+"""How well the ranking foretells what a pair would sell, on markets whose truth is known.
+
+For each clipper the offers that it has not had, for each offer the clippers that have not had it, are ranked by what
+was known before; the gain of a place is the truth: expected net GMV a month, after the drift. NDCG@10 with linear gains
+and a discount of log2: 1 is the order of the truth itself, which nobody can know.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.licensing.market import Market, Size, market
+from licensing.matching import rank_clippers, rank_offers
+from licensing.scoring import Ranking
+
+Matrix = NDArray[np.float64]
+Side = Literal["offers", "clippers"]
+METHODS = ("score", "hindsight fit", "most popular", "random")
+FULL, QUICK = Size(clippers=400, offers=300), Size(clippers=80, offers=60)
+TEST_SEEDS = tuple(range(1, 9))
+_DEPTH = 10
+_DISCOUNTS = 1 / np.log2(np.arange(2, _DEPTH + 2))
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be put in order: `values` by feature, one row each; `truth` is what each is worth."""
+
+    values: Matrix
+    weights: Matrix
+    truth: Matrix
+    popularity: Matrix
+    cold: bool  # asked by a clipper, or for an offer, of whom no sale is known
+
+
+@dataclass(frozen=True)
+class Answers:
+    """NDCG@10 by method, one for each market."""
+
+    all: Mapping[str, list[float]]
+    cold: Mapping[str, list[float]]
+
+
+def ndcg(scores: Matrix, truth: Matrix) -> float:
+    """Of the ten highest scores; equal ones in the order of the rows, which means nothing."""
+    best = np.sort(truth)[::-1][:_DEPTH]
+    found = truth[np.argsort(-scores, kind="stable")[:_DEPTH]]
+    return float((found * _DISCOUNTS[: len(found)]).sum() / (best * _DISCOUNTS[: len(best)]).sum())
+
+
+def questions(here: Market, side: Side, *, earned: bool = False) -> Iterator[Question]:
+    """Everything that can be asked of one side of a market; what the clipper has `earned`, or what was sold."""
+    truth = here.earned if earned else here.truth
+    popularity = {"offers": here.offer_sales.gmv, "clippers": here.clipper_gmv.sum(axis=(1, 2))}[side]
+    for row in range(here.size.clippers if side == "offers" else here.size.offers):
+        worth, new = (truth[row], ~here.met[row]) if side == "offers" else (truth[:, row], ~here.met[:, row])
+        if worth[new].max(initial=0) > 0:
+            values, weights = _table(_ranking(here, side, row))
+            cold = bool((here.new_clipper if side == "offers" else here.new_offer)[row])
+            yield Question(values[new], weights, worth[new], popularity[new], cold)
+
+
+def _ranking(here: Market, side: Side, row: int) -> Ranking:
+    if side == "offers":
+        return rank_offers(here.clipper(row), here.open_offers())
+    return rank_clippers(here.offer(row), here.clippers(row))
+
+
+def _table(ranking: Ranking) -> tuple[Matrix, Matrix]:
+    weights = np.array([ranking.weights[column.feature] for column in ranking.columns])
+    return np.column_stack([column.values for column in ranking.columns]), weights
+
+
+def answer(asked: Sequence[Question], chance: np.random.Generator) -> dict[str, Matrix]:
+    """NDCG@10 of each question, by method."""
+    hindsight = fitted(asked)
+    scored = {
+        "score": lambda each: np.rint(each.values @ each.weights * 1e6),
+        "hindsight fit": lambda each: each.values @ hindsight,
+        "most popular": lambda each: each.popularity,
+        "random": lambda each: chance.random(len(each.truth)),
+    }
+    return {name: np.array([ndcg(score(each), each.truth) for each in asked]) for name, score in scored.items()}
+
+
+def fitted(asked: Sequence[Question]) -> Matrix:
+    """The weights that a linear regression of the truth's logarithm finds, each question around its own mean."""
+    values = np.concatenate([each.values - each.values.mean(axis=0) for each in asked])
+    logs = [np.log(np.maximum(each.truth, 1)) for each in asked]
+    found: Matrix = np.linalg.lstsq(values, np.concatenate([log - log.mean() for log in logs]), rcond=None)[0]
+    return found
+
+
+def measure(side: Side, seeds: Sequence[int], size: Size, *, earned: bool = False) -> Answers:
+    """Each method on each seed's market; `cold` of those questions only that nothing is known of."""
+    every: dict[str, list[float]] = {name: [] for name in METHODS}
+    cold: dict[str, list[float]] = {name: [] for name in METHODS}
+    for seed in seeds:
+        asked = list(questions(market(seed, size), side, earned=earned))
+        is_cold = np.array([each.cold for each in asked])
+        for name, values in answer(asked, np.random.default_rng(seed)).items():
+            every[name].append(float(values.mean()))
+            cold[name].append(float(values[is_cold].mean()))
+    return Answers(every, cold)

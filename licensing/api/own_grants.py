@@ -1,0 +1,195 @@
+"""A clipper's own grants, of all hosts: read the terms, accept or decline them, and newer ones."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from licensing import granting, grants, renewal
+from licensing.api.scopes import PARTY_READ, PARTY_WRITE
+from licensing.changes import GrantChange, history_of
+from licensing.grants import Grant, State, book_of_grant
+from licensing.offers import TermsVersion, find_terms
+from licensing.states import By
+from licensing.terms import Difference, Terms, differences
+from media.api.pages import Cursor, Limit, Page, number_of, page_of
+
+_InState = Annotated[State | None, QueryParameter(name="state", description="In this state.")]
+
+
+class AcceptedTerms(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The hash of the terms that were read."""
+
+    sha256: Annotated[str, msgspec.Meta(examples=["5f" * 32])]
+
+
+class Declined(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Why, if the host shall know."""
+
+    reason: Annotated[str | None, msgspec.Meta(examples=["The split is too low"])] = None
+
+
+class AgreedTerms(msgspec.Struct):
+    """A version of the offer's terms; `sha256` is what is accepted."""
+
+    version_no: int
+    terms: Terms
+    sha256: str
+    published_at: datetime
+
+
+class GrantTerms(msgspec.Struct):
+    """The terms of a grant; those that are proposed or accepted and still to come into force; what differs in them."""
+
+    agreed: AgreedTerms
+    proposed: AgreedTerms | None
+    differences: list[Difference]
+
+
+@get("/grants", opt=PARTY_READ, summary="Your grants")
+async def list_own(
+    connection: NamedDependency[AsyncConnection],
+    party_id: NamedDependency[int],
+    in_state: _InState = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[Grant]:
+    """Of all hosts, newest first."""
+    found = await grants.list_own_grants(
+        connection, party_id, state=in_state, before=number_of(cursor), limit=limit + 1
+    )
+    return page_of([_told(grant) for grant in found], limit, lambda grant: grant.grant_id)
+
+
+@get("/grants/{grant_id:int}", opt=PARTY_READ, summary="A grant of yours")
+async def show_own(
+    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+) -> Grant:
+    """States: offered, active, suspended, revoked, expired, declined."""
+    book_id = await book_of_grant(connection, party_id, grant_id)
+    return _told(await grants.find_grant(connection, book_id, grant_id))
+
+
+@get("/grants/{grant_id:int}/history", opt=PARTY_READ, summary="The history of a grant of yours")
+async def show_own_history(
+    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+) -> Sequence[GrantChange]:
+    """By which your sales are judged, and with the reasons the host gave."""
+    book_id = await book_of_grant(connection, party_id, grant_id)
+    found = await history_of(connection, book_id, grant_id)
+    return [msgspec.structs.replace(change, actor=None) for change in found]
+
+
+@get("/grants/{grant_id:int}/terms", opt=PARTY_READ, summary="The terms of a grant of yours")
+async def show_own_terms(
+    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+) -> GrantTerms:
+    """To accept them, send back their `sha256`."""
+    book_id = await book_of_grant(connection, party_id, grant_id)
+    grant = await grants.find_grant(connection, book_id, grant_id)
+    terms = await find_terms(connection, book_id, grant.offer_id, grant.version_no)
+    if grant.proposed_no is None:
+        return GrantTerms(_agreed(terms), None, [])
+    proposed = await find_terms(connection, book_id, grant.offer_id, grant.proposed_no)
+    return GrantTerms(_agreed(terms), _agreed(proposed), differences(terms.terms, proposed.terms))
+
+
+@post(
+    "/grants/{grant_id:int}/accept",
+    opt={**PARTY_WRITE, "action": "grant.accept"},
+    status_code=200,
+    summary="Accept a grant",
+)
+async def accept(
+    grant_id: FromPath[int],
+    data: JSONBody[AcceptedTerms],
+    connection: NamedDependency[AsyncConnection],
+    party_id: NamedDependency[int],
+    actor: NamedDependency[str],
+    ip: NamedDependency[str | None],
+) -> Grant:
+    """Time, address and the hash of the terms are kept. The grant is active from now on."""
+    book_id = await book_of_grant(connection, party_id, grant_id)
+    by = By("clipper", actor)
+    return _told(await granting.accept(connection, book_id, by, grant_id, data.sha256, ip))
+
+
+@post(
+    "/grants/{grant_id:int}/decline",
+    opt={**PARTY_WRITE, "action": "grant.decline"},
+    status_code=200,
+    summary="Decline a grant",
+)
+async def decline(
+    grant_id: FromPath[int],
+    data: JSONBody[Declined],
+    connection: NamedDependency[AsyncConnection],
+    party_id: NamedDependency[int],
+    actor: NamedDependency[str],
+) -> Grant:
+    """Its place is free for another clipper."""
+    book_id = await book_of_grant(connection, party_id, grant_id)
+    return _told(await granting.decline(connection, book_id, By("clipper", actor), grant_id, data.reason))
+
+
+@post(
+    "/grants/{grant_id:int}/renewal/accept",
+    opt={**PARTY_WRITE, "action": "grant.accept-terms"},
+    status_code=200,
+    summary="Accept newer terms",
+)
+async def accept_renewal(
+    grant_id: FromPath[int],
+    data: JSONBody[AcceptedTerms],
+    connection: NamedDependency[AsyncConnection],
+    party_id: NamedDependency[int],
+    actor: NamedDependency[str],
+    ip: NamedDependency[str | None],
+) -> Grant:
+    """They hold when the rate lock of the old ones is over; the history tells from when on."""
+    book_id = await book_of_grant(connection, party_id, grant_id)
+    by = By("clipper", actor)
+    return _told(await renewal.accept_renewal(connection, book_id, by, grant_id, data.sha256, ip))
+
+
+@post(
+    "/grants/{grant_id:int}/renewal/decline",
+    opt={**PARTY_WRITE, "action": "grant.decline-terms"},
+    status_code=200,
+    summary="Decline newer terms",
+)
+async def decline_renewal(
+    grant_id: FromPath[int],
+    connection: NamedDependency[AsyncConnection],
+    party_id: NamedDependency[int],
+    actor: NamedDependency[str],
+) -> Grant:
+    """The terms you have go on."""
+    book_id = await book_of_grant(connection, party_id, grant_id)
+    return _told(await renewal.decline_renewal(connection, book_id, By("clipper", actor), grant_id))
+
+
+def _told(grant: Grant) -> Grant:
+    """Without what is the host's own."""
+    return msgspec.structs.replace(grant, reference=None)
+
+
+def _agreed(version: TermsVersion) -> AgreedTerms:
+    return AgreedTerms(version.version_no, version.terms, version.sha256, version.published_at)
+
+
+CLIPPER_ROUTES = [
+    list_own,
+    show_own,
+    show_own_history,
+    show_own_terms,
+    accept,
+    decline,
+    accept_renewal,
+    decline_renewal,
+]
