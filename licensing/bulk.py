@@ -35,8 +35,9 @@ class Attested(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def by(self, by: By) -> Acceptance:
         """As the host that attests it says."""
-        said = {"accepted_at": self.accepted_at, "document_sha256": self.document_sha256}
-        return msgspec.convert({**said, "accepted_by": by.actor, "attested": True}, Acceptance)
+        return Acceptance(
+            accepted_at=self.accepted_at, accepted_by=by.actor, attested=True, document_sha256=self.document_sha256
+        )
 
 
 class GrantRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,8 +114,9 @@ def _refusal(refused: Sequence[tuple[int, LicensingError]]) -> InvalidBulk:
 
 def _outcome(number: int, each: Grant | LicensingError | None) -> Outcome:
     if isinstance(each, LicensingError):
-        fault = {"code": each.code, "field": each.field, "value": each.value, "rule": each.rule}
-        return Outcome(row=number, outcome="refused", **fault)
+        return Outcome(
+            row=number, outcome="refused", code=each.code, field=each.field, value=each.value, rule=each.rule
+        )
     assert each is not None  # only `together` leaves rows undecided, and then there was a refusal
     return Outcome(row=number, outcome="granted", grant_id=each.grant_id, clipper_id=each.clipper_id)
 
@@ -238,9 +240,6 @@ def _rows(header: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[Gra
 
 
 def _row(cells: Mapping[str, str]) -> GrantRow:
-    accepted_at = _moment(cells, "accepted_at")
-    if accepted_at is None and "document_sha256" in cells:
-        raise InvalidGrant("accepted_at", None, "is needed where document_sha256 is given")
     return GrantRow(
         clipper=_number(cells, "clipper"),
         platform=cells.get("platform"),
@@ -249,8 +248,17 @@ def _row(cells: Mapping[str, str]) -> GrantRow:
         starts_at=_moment(cells, "starts_at"),
         ends_at=_moment(cells, "ends_at"),
         reference=cells.get("reference"),
-        attested=accepted_at and Attested(accepted_at=accepted_at, document_sha256=cells.get("document_sha256")),
+        attested=_attested(cells),
     )
+
+
+def _attested(cells: Mapping[str, str]) -> Attested | None:
+    accepted_at, signed = _moment(cells, "accepted_at"), cells.get("document_sha256")
+    if accepted_at is not None:
+        return Attested(accepted_at=accepted_at, document_sha256=signed)
+    if signed is not None:
+        raise InvalidGrant("accepted_at", None, "is needed where document_sha256 is given")
+    return None
 
 
 def _number(cells: Mapping[str, str], name: str) -> int | None:

@@ -61,7 +61,7 @@ async def rank_candidates(
     profile, currency = await _offer(connection, book_id, offer_id)
     asked = {"book_id": book_id, "offer_id": offer_id, "category": profile.category, "currency": currency}
     row = (await connection.execute(_CLIPPERS, {**asked, "platforms": sorted(profile.platforms)})).one()
-    ids, standings = columns.ids(row.ids), np.array(columns.words(row.standings), dtype=np.object_)
+    ids, standings = columns.integers(row.ids), np.array((row.standings or "").split(","), dtype=np.object_)
     ranking = rank_clippers(profile, _clippers(row))
     chosen = standings != "granted" if standing is None else standings == standing
     best = best_rows(ranking.scores_ppm, ids, chosen, after)
@@ -85,16 +85,17 @@ async def _offer(connection: AsyncConnection, book_id: int, offer_id: int) -> tu
 
 def _clippers(row: Row[Any]) -> Clippers:
     here, inside = (
-        Sales(*(columns.numbers(row._mapping[f"{place}_{name}"]) for name in Sales.__dataclass_fields__))
+        Sales(*(columns.doubles(row._mapping[f"{place}_{name}"]) for name in Sales.__dataclass_fields__))
         for place in ("here", "inside")
     )
     plain = ("capacity", "living", "accounts", "usable", "gmv", "orders", "on_platforms")
+    categories, languages = columns.words(row.words, 2)
     return Clippers(
-        categories=columns.words(row.categories),
-        languages=columns.words(row.languages),
+        categories=categories,
+        languages=languages,
         here=here,
         inside=inside,
-        **{name: columns.numbers(row._mapping[name]) for name in plain},
+        **{name: columns.doubles(row._mapping[name]) for name in plain},
     )
 
 
@@ -164,12 +165,11 @@ _CLIPPERS = text(f"""
         SELECT DISTINCT clipper_id FROM licensing.applications
         WHERE book_id = :book_id AND offer_id = :offer_id AND state = 'submitted'
     )
-    SELECT {columns.of_ids("party.party_id")} AS ids,
+    SELECT {columns.of_integers("party.party_id")} AS ids,
            string_agg(CASE WHEN licence.this THEN 'granted' WHEN applicant.clipper_id IS NOT NULL THEN 'applicant'
                            WHEN licence.ours THEN 'licensed' ELSE 'unlicensed' END, ',') AS standings,
-           {columns.of_names("party.categories")} AS categories,
-           {columns.of_names("party.languages")} AS languages,
-           {", ".join(f"{columns.of_numbers(column)} AS {name}" for name, column in _NUMBERS.items())}
+           {columns.of_words("CAST(party.categories AS text)", "CAST(party.languages AS text)")} AS words,
+           {", ".join(f"{columns.of_doubles(column)} AS {name}" for name, column in _NUMBERS.items())}
     FROM licensing.parties AS party
     LEFT JOIN sold ON sold.clipper_id = party.party_id
     LEFT JOIN account ON account.clipper_id = party.party_id

@@ -4,12 +4,11 @@ The row of a grant is what its history comes to at this moment. A change sets wh
 version in force is that of the newest change which set one and holds by then, and the same for state, window, accounts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.tables import grant_changes
@@ -53,7 +52,7 @@ class GrantChange(msgspec.Struct, frozen=True, kw_only=True):
 
 async def moment(connection: AsyncConnection) -> datetime:
     """Now, by the database's clock: asked after rows are locked, it is later than all that was recorded of them."""
-    now: datetime = await connection.scalar(select(func.clock_timestamp()))
+    now: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
     return now
 
 
@@ -94,5 +93,5 @@ async def history_of(connection: AsyncConnection, book_id: int, grant_id: int) -
     return [_change(row._mapping) for row in rows]
 
 
-def _change(row: Mapping[str, Any]) -> GrantChange:
+def _change(row: RowMapping) -> GrantChange:
     return msgspec.convert({name: row[name] for name in GrantChange.__struct_fields__}, GrantChange)

@@ -4,13 +4,11 @@ A clipper's sales were made with other hosts, too. So a reason tells a band or a
 number of orders, or whose they were.
 """
 
-from functools import cache
-
 import numpy as np
 
 from licensing.markets import Clippers, OfferProfile
 from licensing.offer_features import CLICKS, GMV_REACH, ORDERS, RATE_REACH, USUAL_CONVERSION, USUAL_RETURNS
-from licensing.scoring import Column, doublings, level, overall, shrunk, times, top, top_shares, trust, typical
+from licensing.scoring import Column, doublings, level, overall, shrunk, times, top, trust, typical
 from licensing.tastes import category_fit, expected_share, language_fit, platform_fit
 
 CARRIED = 0.4
@@ -36,14 +34,13 @@ def turnover(offer: OfferProfile, clippers: Clippers) -> Column:
     sure, many = trust(clippers.here.orders, ORDERS), trust(known.sum(), SELLERS)
     usual = typical(here, known, one) ** many * market ** (1 - many)
     values = level(sure * doublings(here, usual) + (1 - sure) * carried, GMV_REACH)
-    shares, elsewhere = top_shares(here, known, one), top_shares(everywhere, in_currency, one)
     where = f"in {offer.category} on {' or '.join(sorted(offer.platforms))}"
 
     def say(row: int) -> str:
         if known[row]:
-            return f"{top(shares[row])} of those who sell {where}"
+            return f"{top(here, known, row)} of those who sell {where}"
         if in_currency[row]:
-            return f"no sales {where} yet; {top(elsewhere[row])} of all clippers elsewhere"
+            return f"no sales {where} yet; {top(everywhere, in_currency, row)} of all clippers elsewhere"
         return "no sales yet; counted as a typical clipper"
 
     return Column("gmv", values, known, clippers.here.orders, say)
@@ -54,12 +51,11 @@ def volume(clippers: Clippers) -> Column:
     known, orders = clippers.orders > 0, np.maximum(clippers.orders, 1)
     one = np.zeros(len(orders), dtype=np.int64)
     distance = doublings(orders, typical(orders, known, one))
-    shares = top_shares(orders, known, one)
 
     def say(row: int) -> str:
-        return (
-            f"brings orders {top(shares[row])} of all clippers" if known[row] else "no orders yet; counted as typical"
-        )
+        if not known[row]:
+            return "no orders yet; counted as a typical clipper"
+        return f"the orders it brings are {top(orders, known, row)} of all clippers"
 
     return Column("orders", level(np.where(known, distance, 0), _ORDERS_REACH), known, clippers.orders, say)
 
@@ -99,20 +95,17 @@ def category(offer: OfferProfile, clippers: Clippers) -> Column:
     inside, orders = clippers.inside.orders, clippers.orders
     market = float(shrunk(inside.sum(), orders.sum(), 0.1, 100))
 
-    @cache
-    def expected(words: str) -> float:
-        return expected_share(words.split(), offer.category, market)
-
-    prior = np.fromiter(map(expected, clippers.categories), dtype=np.float64, count=len(orders))
-    values = category_fit(inside, orders, prior, market)
-    said = np.fromiter((bool(words) for words in clippers.categories), dtype=np.bool_, count=len(orders))
+    words = clippers.categories
+    expected = [expected_share(declared.split(), offer.category, market) for declared in words.names]
+    values = category_fit(inside, orders, np.array(expected, dtype=np.float64)[words.codes], market)
+    said = np.array([bool(declared) for declared in words.names], dtype=np.bool_)[words.codes]
 
     def say(row: int) -> str:
         if orders[row]:
             return f"about {round(10 * inside[row] / orders[row]) * 10:.0f} % of its orders were in {offer.category}"
         if not said[row]:
             return "neither sales nor categories in its profile yet"
-        named = offer.category in clippers.categories[row].split()
+        named = offer.category in words[row].split()
         return f"its profile {'names' if named else 'does not name'} {offer.category}"
 
     return Column("category", values, said | (orders > 0), orders, say)
@@ -137,22 +130,18 @@ def platform(clippers: Clippers) -> Column:
 
 def language(offer: OfferProfile, clippers: Clippers) -> Column:
     """Whether the clipper speaks the offer's."""
-
-    @cache
-    def fit(tags: str) -> tuple[float, bool]:
-        return language_fit(offer.languages, tags)
-
-    count = len(clippers.languages)
-    values = np.fromiter((fit(tags)[0] for tags in clippers.languages), dtype=np.float64, count=count)
-    known = np.fromiter((fit(tags)[1] for tags in clippers.languages), dtype=np.bool_, count=count)
+    words = clippers.languages
+    fits = [language_fit(offer.languages, tags) for tags in words.names]
+    values = np.array([value for value, _ in fits], dtype=np.float64)[words.codes]
+    known = np.array([is_known for _, is_known in fits], dtype=np.bool_)[words.codes]
 
     def say(row: int) -> str:
         if not offer.languages:
             return "the offer asks for no language"
-        spoken = ", ".join(clippers.languages[row].split())
+        spoken = ", ".join(words[row].split())
         return f"speaks {spoken}" if spoken else "its profile names no language"
 
-    return Column("language", values, known, np.zeros(count), say)
+    return Column("language", values, known, np.zeros(len(words)), say)
 
 
 def capacity(clippers: Clippers) -> Column:

@@ -103,7 +103,8 @@ class Ground:
             raise PartyNotFound("clipper", row.clipper_id)
         if row.clipper_id in self.taken:
             before = self.taken[row.clipper_id]
-            raise AlreadyGranted("clipper", row.clipper_id, before and f"row {before} is the same clipper's")
+            rule = None if before is None else f"row {before} is the same clipper's"
+            raise AlreadyGranted("clipper", row.clipper_id, rule)
         if row.reference is not None:
             check_text(row.reference, InvalidGrant, "reference", most=100)
         window = window_of(self.version.terms, self.now, row.starts_at, row.ends_at)

@@ -5,12 +5,12 @@ the host attests, or by applying. What becomes of it is in `licensing.granting`,
 Whoever locks: the offer first, then clippers by their numbers, then grants by theirs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.drafts import Acceptance, NewGrant
@@ -61,7 +61,7 @@ class Grant(msgspec.Struct, frozen=True):
 _COLUMNS = tuple(grants.c[name] for name in Grant.__struct_fields__)
 
 
-def grant_of(row: Mapping[str, Any]) -> Grant:
+def grant_of(row: RowMapping) -> Grant:
     """A row of the table, of which it takes what it needs."""
     return msgspec.convert({name: row[name] for name in Grant.__struct_fields__}, Grant)
 

@@ -160,7 +160,9 @@ def in_words(approval: Approval | None, currency: str) -> list[str]:
 
 
 class _Market(msgspec.Struct, frozen=True):
-    """All open offers: as columns, with their numbers, when they were opened (microseconds), and which are wanted."""
+    """All open offers: as columns, with their numbers, when they were opened (in microseconds since 2000, as the server
+    counts), and which are wanted.
+    """
 
     offers: OpenOffers
     ids: Whole
@@ -171,11 +173,14 @@ class _Market(msgspec.Struct, frozen=True):
     async def read(cls, connection: AsyncConnection, search: Search) -> "_Market":
         """Raises InvalidQuery."""
         row = (await connection.execute(_OPEN_OFFERS, _parameters(search))).one()
-        sales = Sales(*map(columns.numbers, (row.gmv, row.orders, row.returned, row.clicked, row.clicks)))
-        words = map(columns.words, (row.categories, row.platforms, row.languages, row.currencies))
-        offers = OpenOffers(*words, columns.numbers(row.clipper_ppm), columns.numbers(row.commission), sales)
-        wanted = np.array(columns.numbers(row.wanted), dtype=np.bool_)
-        return cls(offers, columns.ids(row.ids), columns.ids(row.opened), wanted)
+        names = ("clipper_ppm", "commission", "gmv", "orders", "returned", "clicks")
+        its = {name: np.maximum(columns.integers(row._mapping[name]), 0).astype(np.float64) for name in names}
+        clicked = np.where(columns.integers(row.clicks) < 0, 0, its["orders"])
+        sales = Sales(its["gmv"], its["orders"], its["returned"], clicked, its["clicks"])
+        categories, platforms, languages, currencies = columns.words(row.words, 4)
+        money = (its["clipper_ppm"], its["commission"], sales)
+        offers = OpenOffers(categories, platforms, languages, currencies, *money)
+        return cls(offers, columns.integers(row.ids), columns.integers(row.opened), columns.flags(row.wanted))
 
 
 def _parameters(search: Search) -> dict[str, Any]:
@@ -247,21 +252,25 @@ _WANTED = """(CAST(:platform AS text) IS NULL OR :platform = ANY (offer.platform
     AND (CAST(:least_share_ppm AS integer) IS NULL OR offer.clipper_ppm >= :least_share_ppm)
     AND concat_ws(chr(10), offer.title, offer.summary, offer.licensor) ILIKE ALL (CAST(:patterns AS text[]))"""
 
+_WORDS = (
+    "offer.category",
+    "CAST(offer.platforms AS text)",
+    "CAST(offer.languages AS text)",
+    "COALESCE(offer.currency, '')",
+)
+
+# Clicks that are not known are -1.
 _OPEN_OFFERS = text(f"""
-    SELECT {columns.of_ids("offer.offer_id")} AS ids,
-           {columns.of_ids("CAST(extract(epoch FROM offer.opened_at) * 1000000 AS bigint)")} AS opened,
-           {columns.of_numbers(f"CAST(({_WANTED}) AS integer)")} AS wanted,
-           {columns.of_words("offer.category")} AS categories,
-           {columns.of_names("offer.platforms")} AS platforms,
-           {columns.of_names("offer.languages")} AS languages,
-           {columns.of_words("offer.currency")} AS currencies,
-           {columns.of_numbers("offer.clipper_ppm")} AS clipper_ppm,
-           {columns.of_numbers("GREATEST(fact.commission, 0)")} AS commission,
-           {columns.of_numbers("GREATEST(fact.gmv, 0)")} AS gmv,
-           {columns.of_numbers("fact.orders")} AS orders,
-           {columns.of_numbers("fact.returned")} AS returned,
-           {columns.of_numbers("CASE WHEN fact.clicks IS NOT NULL THEN fact.orders END")} AS clicked,
-           {columns.of_numbers("fact.clicks")} AS clicks
+    SELECT {columns.of_integers("offer.offer_id")} AS ids,
+           string_agg(timestamptz_send(COALESCE(offer.opened_at, offer.created_at)), '') AS opened,
+           {columns.of_flags(_WANTED)} AS wanted,
+           {columns.of_words(*_WORDS)} AS words,
+           {columns.of_integers("COALESCE(offer.clipper_ppm, 0)")} AS clipper_ppm,
+           {columns.of_integers("COALESCE(fact.commission, 0)")} AS commission,
+           {columns.of_integers("COALESCE(fact.gmv, 0)")} AS gmv,
+           {columns.of_integers("COALESCE(fact.orders, 0)")} AS orders,
+           {columns.of_integers("COALESCE(fact.returned, 0)")} AS returned,
+           {columns.of_integers("COALESCE(fact.clicks, -1)")} AS clicks
     FROM licensing.offers AS offer LEFT JOIN licensing.offer_facts AS fact
          ON fact.book_id = offer.book_id AND fact.offer_id = offer.offer_id AND fact.currency = offer.currency
     WHERE {_OPEN}

@@ -3,10 +3,10 @@
 Several words of one row (platforms, languages, categories) are joined by blanks, which none of them contains.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from licensing.scoring import Numbers
+from licensing.scoring import Numbers, Words
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Sales:
 class OpenOffers:
     """The market of offers. `commission` is what the sales have earned, before anybody's share."""
 
-    categories: Sequence[str]
-    platforms: Sequence[str]
-    languages: Sequence[str]
-    currencies: Sequence[str]
+    categories: Words
+    platforms: Words
+    languages: Words
+    currencies: Words
     clipper_ppm: Numbers
     commission: Numbers
     sales: Sales
@@ -65,8 +65,8 @@ class Clippers:
     `on_platforms` of the offer, and the sales `inside` its category.
     """
 
-    categories: Sequence[str]
-    languages: Sequence[str]
+    categories: Words
+    languages: Words
     capacity: Numbers
     living: Numbers
     accounts: Numbers

@@ -10,25 +10,26 @@ from licensing import clipper_features, offer_features
 from licensing.markets import ClipperProfile, Clippers, OfferProfile, OpenOffers
 from licensing.scoring import Ranking
 
+# Fitted by `python -m bench.licensing.fitting`; the share's is a preference, not a forecast.
 OFFER_WEIGHTS: Mapping[str, float] = {
-    "gmv": 0.10,
-    "order_value": 0.15,
-    "conversion": 0.15,
-    "returns": 0.05,
-    "category": 0.20,
-    "platform": 0.15,
+    "gmv": 0.22,
+    "order_value": 0.23,
+    "conversion": 0.12,
+    "returns": 0.02,
+    "category": 0.07,
+    "platform": 0.14,
     "language": 0.10,
     "share": 0.10,
 }
 CLIPPER_WEIGHTS: Mapping[str, float] = {
-    "gmv": 0.20,
-    "orders": 0.20,
-    "conversion": 0.10,
-    "returns": 0.05,
-    "category": 0.15,
-    "platform": 0.10,
-    "language": 0.10,
-    "capacity": 0.10,
+    "gmv": 0.05,
+    "orders": 0.26,
+    "conversion": 0.04,
+    "returns": 0.01,
+    "category": 0.12,
+    "platform": 0.20,
+    "language": 0.20,
+    "capacity": 0.12,
 }
 
 

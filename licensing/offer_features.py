@@ -1,7 +1,6 @@
 """The features of open offers as one clipper sees them: how each sells, what it pays, what of the clipper meets it."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from licensing.markets import ClipperProfile, OpenOffers
 from licensing.scoring import (
     Column,
     Numbers,
-    codes_of,
+    Words,
     doublings,
     level,
     overall,
@@ -17,7 +16,6 @@ from licensing.scoring import (
     sums_by,
     times,
     top,
-    top_shares,
     trust,
     typical,
 )
@@ -31,23 +29,23 @@ GMV_REACH, RATE_REACH, _VALUE_REACH, _SHARE_REACH = 8, 2, 4, 1  # doublings
 
 def demand(offers: OpenOffers) -> Column:
     """How much it sells, on a log scale among the offers of its currency."""
-    sales, currency = offers.sales, codes_of(offers.currencies)
+    sales, currency = offers.sales, offers.currencies.codes
     known, gmv = sales.orders > 0, np.maximum(sales.gmv, 1)
     distance = trust(sales.orders, ORDERS) * doublings(gmv, typical(gmv, known, currency))
-    shares = top_shares(gmv, known, currency)
 
     def say(row: int) -> str:
         if not known[row]:
             return "has sold nothing yet; counted as a typical offer"
-        return f"its sales are {top(shares[row])} of open offers in {offers.currencies[row]}"
+        stands = top(gmv, known & (currency == currency[row]), row)
+        return f"its sales are {stands} of open offers in {offers.currencies[row]}"
 
     return Column("gmv", level(distance, GMV_REACH), known, sales.orders, say)
 
 
 def order_value(offers: OpenOffers) -> Column:
     """What one order is worth, drawn towards the usual in category and currency."""
-    sales, currency = offers.sales, codes_of(offers.currencies)
-    kind = codes_of([" ".join(pair) for pair in zip(offers.categories, offers.currencies, strict=True)])
+    sales, currency = offers.sales, offers.currencies.codes
+    kind = offers.categories.codes * len(offers.currencies.names) + currency
     known, value = sales.orders > 0, np.maximum(sales.gmv, 1) / np.maximum(sales.orders, 1)
     market = typical(value, known, currency)
     usual = trust(sums_by(kind, sales.orders), ORDERS) * doublings(typical(value, known, kind), market)
@@ -63,7 +61,7 @@ def order_value(offers: OpenOffers) -> Column:
 
 def conversion(offers: OpenOffers) -> Column:
     """Orders per click, drawn towards the category's."""
-    sales, category = offers.sales, codes_of(offers.categories)
+    sales, category = offers.sales, offers.categories.codes
     market = overall(sales.clicked, sales.clicks, USUAL_CONVERSION)
     usual = shrunk(sums_by(category, sales.clicked), sums_by(category, sales.clicks), market, CLICKS)
     rate = shrunk(sales.clicked, sales.clicks, usual, CLICKS)
@@ -78,7 +76,7 @@ def conversion(offers: OpenOffers) -> Column:
 
 def returns(offers: OpenOffers) -> Column:
     """How little is sent back, drawn towards the category's."""
-    sales, category = offers.sales, codes_of(offers.categories)
+    sales, category = offers.sales, offers.categories.codes
     market = overall(sales.returned, sales.orders, USUAL_RETURNS)
     usual = shrunk(sums_by(category, sales.returned), sums_by(category, sales.orders), market, ORDERS)
     rate = shrunk(sales.returned, sales.orders, usual, ORDERS)
@@ -112,7 +110,7 @@ def _own_commission(offers: OpenOffers) -> Numbers:
 
 def _usual_commission(offers: OpenOffers) -> Numbers:
     """The mean rate of each row's category, by orders."""
-    category, orders = codes_of(offers.categories), offers.sales.orders
+    category, orders = offers.categories.codes, offers.sales.orders
     paid = _own_commission(offers) * orders
     market = overall(paid, orders, _USUAL_COMMISSION)
     usual: Numbers = shrunk(sums_by(category, paid), sums_by(category, orders), market, ORDERS)
@@ -124,12 +122,9 @@ def _usual_commission(offers: OpenOffers) -> Numbers:
 
 def category(clipper: ClipperProfile, offers: OpenOffers) -> Column:
     """How much the clipper's sales, or what it says of itself, lean to the offer's category."""
-    codes, total = codes_of(offers.categories), float(offers.sales.orders.sum())
-    offered = sums_by(codes, np.ones(len(codes))) / max(len(codes), 1)
-    market = dict(zip(offers.categories, shrunk(sums_by(codes, offers.sales.orders), total, offered, 100), strict=True))
+    market = _market_shares(offers)
     known = bool(clipper.orders or clipper.categories)
 
-    @cache
     def fit(word: str) -> tuple[float, bool, str]:
         inside = clipper.by_category.get(word, 0)
         expected = expected_share(clipper.categories, word, market[word])
@@ -142,10 +137,17 @@ def category(clipper: ClipperProfile, offers: OpenOffers) -> Column:
     return _by_word("category", offers.categories, clipper.orders, fit)
 
 
+def _market_shares(offers: OpenOffers) -> dict[str, float]:
+    """Which part of the market's orders each category has; as far as there are few, which part of its offers."""
+    codes, names = offers.categories.codes, offers.categories.names
+    offered, sold = (np.bincount(codes, weights, len(names)) for weights in (None, offers.sales.orders))
+    shares = shrunk(sold, sold.sum(), offered / max(len(codes), 1), 100)
+    return dict(zip(names, shares.tolist(), strict=True))
+
+
 def platform(clipper: ClipperProfile, offers: OpenOffers) -> Column:
     """How much of the clipper's reach is where the offer may be posted."""
 
-    @cache
     def fit(words: str) -> tuple[float, bool, str]:
         usable = sorted(clipper.platforms & set(words.split()))
         there = sum(clipper.by_platform.get(word, 0) for word in usable)
@@ -163,7 +165,6 @@ def platform(clipper: ClipperProfile, offers: OpenOffers) -> Column:
 def language(clipper: ClipperProfile, offers: OpenOffers) -> Column:
     """Whether the clipper speaks it."""
 
-    @cache
     def fit(tags: str) -> tuple[float, bool, str]:
         value, known = language_fit(tags, clipper.languages)
         if not tags:
@@ -175,10 +176,10 @@ def language(clipper: ClipperProfile, offers: OpenOffers) -> Column:
     return _by_word("language", offers.languages, 0, fit)
 
 
-def _by_word(
-    feature: str, words: Sequence[str], evidence: float, fit: Callable[[str], tuple[float, bool, str]]
-) -> Column:
+def _by_word(feature: str, words: Words, evidence: float, fit: Callable[[str], tuple[float, bool, str]]) -> Column:
     """A column that depends on nothing but a word of the row; each distinct one is worked out once."""
-    values = np.fromiter((fit(word)[0] for word in words), dtype=np.float64, count=len(words))
-    known = np.fromiter((fit(word)[1] for word in words), dtype=np.bool_, count=len(words))
-    return Column(feature, values, known, np.full(len(words), evidence), lambda row: fit(words[row])[2])
+    fits = [fit(word) for word in words.names]
+    values = np.array([value for value, _, _ in fits], dtype=np.float64)
+    known = np.array([is_known for _, is_known, _ in fits], dtype=np.bool_)
+    evidences = np.full(len(words), evidence, dtype=np.float64)
+    return Column(feature, values[words.codes], known[words.codes], evidences, lambda row: fits[words.codes[row]][2])

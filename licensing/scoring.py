@@ -47,6 +47,29 @@ class Fit(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
+class Words:
+    """A word for each row, each distinct one kept once: that of a row is `names[codes[row]]`."""
+
+    names: tuple[str, ...]
+    codes: Whole
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> "Words":
+        numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
+        return cls(tuple(numbers), np.array([numbers[word] for word in words], dtype=np.int64))
+
+    def at(self, rows: Whole) -> "Words":
+        """The words of these rows."""
+        return Words(self.names, self.codes[rows])
+
+    def __getitem__(self, row: int) -> str:
+        return self.names[int(self.codes[row])]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+@dataclass(frozen=True)
 class Column:
     """One feature of every row; `say` puts a row's value in words. `evidence` counts what is behind each value."""
 
@@ -120,7 +143,7 @@ def level(distance: Any, reach: float) -> Numbers:
 
 def tenths(values: Any) -> Numbers:
     """Values as they are counted and shown."""
-    return np.round(np.clip(values, 0.0, 1.0), 1)
+    return np.asarray(np.round(np.clip(values, 0.0, 1.0), 1), dtype=np.float64)
 
 
 def times(value: float, reach: float) -> str:
@@ -135,15 +158,9 @@ def times(value: float, reach: float) -> str:
 # Markets ----------------------------------------------------------------------------------------------------
 
 
-def codes_of(words: Sequence[str]) -> Whole:
-    """A number for each distinct word, from 0."""
-    numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    return np.fromiter((numbers[word] for word in words), dtype=np.int64, count=len(words))
-
-
 def sums_by(codes: Whole, amounts: Numbers) -> Numbers:
     """For each row, the sum over its group."""
-    return np.bincount(codes, weights=amounts)[codes] if len(codes) else amounts
+    return np.asarray(np.bincount(codes, weights=amounts)[codes] if len(codes) else amounts, dtype=np.float64)
 
 
 def overall(hits: Numbers, trials: Numbers, usual: float) -> float:
@@ -159,16 +176,7 @@ def typical(amounts: Numbers, counted: Flags, codes: Whole) -> Numbers:
     return np.asarray(np.exp(sums_by(codes, logs) / counts), dtype=np.float64)
 
 
-def top_shares(amounts: Numbers, counted: Flags, codes: Whole) -> Numbers:
-    """For each row that counts, which part of its group's rows does not lie below it: 0.1 is the best tenth."""
-    shares = np.ones(len(amounts))
-    for code in np.unique(codes[counted]):
-        rows = np.flatnonzero(counted & (codes == code))
-        in_order = np.sort(amounts[rows])
-        shares[rows] = 1 - (np.searchsorted(in_order, amounts[rows], side="right") - 1) / len(rows)
-    return shares
-
-
-def top(share: float) -> str:
-    """A share of the market in words, in bands."""
+def top(amounts: Numbers, counted: Flags, row: int) -> str:
+    """How high a row that counts stands among those that do, in words, in bands."""
+    share = (1 + np.count_nonzero(amounts[counted] > amounts[row])) / np.count_nonzero(counted)
     return next((f"among the top {percent} %" for percent in _TOP if share * 100 <= percent), "in the lower half")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from licensing.markets import ClipperProfile, Clippers, OfferProfile, OpenOffers, Sales
+from licensing.scoring import Words
 
 Matrix = NDArray[np.float64]
 
@@ -70,7 +71,7 @@ class Market:
         self.asks = chance.choice(len(LANGUAGES), count, p=(0.75, 0.15, 0.1))
         self.asks_none = chance.random(count) < 0.3
         self.commission_rate = np.clip(0.13 * self._spread(0.35, count), 0.02, 0.3)
-        self.clipper_ppm = chance.integers(500, 701, count) * 1000.0
+        self.clipper_ppm: Matrix = chance.integers(500, 701, count).astype(np.float64) * 1000
         self.new_offer = chance.random(count) < 0.15
 
     def _make_clippers(self) -> None:
@@ -94,7 +95,7 @@ class Market:
 
     def return_rate(self) -> Matrix:
         """Of each pair."""
-        return np.clip(self.sends_back[:, None] * self.sent_back, 0, 0.7)
+        return np.asarray(np.clip(self.sends_back[:, None] * self.sent_back, 0, 0.7), dtype=np.float64)
 
     def _expected(self, skill: Matrix, taste: Matrix, appeal: Matrix) -> Matrix:
         """Orders a month of each pair, on all platforms that it has in common."""
@@ -103,7 +104,8 @@ class Market:
         clips = 15 * room / (room + 15)
         reached = self.reach @ self.allowed.T
         person = (skill * self.audience * clips)[:, None] * taste[:, self.category]
-        return 25 * person * reached * spoken * self.liking * appeal * self.fame**0.3 * self.conversion
+        drawing = appeal * self.fame**0.3 * self.conversion
+        return np.asarray(25 * person * reached * spoken * self.liking * drawing, dtype=np.float64)
 
     def _drift(self) -> tuple[Matrix, Matrix, Matrix]:
         count = self.size.clippers
@@ -163,10 +165,10 @@ class Market:
     def open_offers(self) -> OpenOffers:
         languages = ["" if none else LANGUAGES[asks] for none, asks in zip(self.asks_none, self.asks, strict=True)]
         return OpenOffers(
-            categories=[CATEGORIES[kind] for kind in self.category],
-            platforms=[_joined(PLATFORMS, row) for row in self.allowed],
-            languages=languages,
-            currencies=[CURRENCY] * self.size.offers,
+            categories=Words.of([CATEGORIES[kind] for kind in self.category]),
+            platforms=Words.of([_joined(PLATFORMS, row) for row in self.allowed]),
+            languages=Words.of(languages),
+            currencies=Words.of([CURRENCY] * self.size.offers),
             clipper_ppm=self.clipper_ppm,
             commission=self.offer_commission,
             sales=self.offer_sales,
@@ -191,8 +193,8 @@ class Market:
         """As the offer of that row sees them."""
         allowed, kind = self.allowed[row], self.category[row]
         return Clippers(
-            categories=[_joined(CATEGORIES, declared) for declared in self.declared],
-            languages=[_joined(LANGUAGES, speaks) for speaks in self.speaks],
+            categories=Words.of([_joined(CATEGORIES, declared) for declared in self.declared]),
+            languages=Words.of([_joined(LANGUAGES, speaks) for speaks in self.speaks]),
             capacity=np.where(self.says_time, np.rint(self.time), -1),
             living=self.living,
             accounts=self.accounts.sum(axis=1).astype(np.float64),

@@ -5,7 +5,7 @@ was known before; the gain of a place is the truth: expected net GMV a month, af
 and a discount of log2: 1 is the order of the truth itself, which nobody can know.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,12 +33,11 @@ class Question:
     weights: Matrix
     truth: Matrix
     popularity: Matrix
-    cold: bool  # asked by a clipper, or for an offer, of whom no sale is known
 
 
 @dataclass(frozen=True)
 class Answers:
-    """NDCG@10 by method, one for each market."""
+    """NDCG@10 by method, one for each market: over all questions, and where the clippers have sold nothing yet."""
 
     all: Mapping[str, list[float]]
     cold: Mapping[str, list[float]]
@@ -51,16 +50,19 @@ def ndcg(scores: Matrix, truth: Matrix) -> float:
     return float((found * _DISCOUNTS[: len(found)]).sum() / (best * _DISCOUNTS[: len(best)]).sum())
 
 
-def questions(here: Market, side: Side, *, earned: bool = False) -> Iterator[Question]:
-    """Everything that can be asked of one side of a market; what the clipper has `earned`, or what was sold."""
+def questions(here: Market, side: Side, *, earned: bool = False, cold: bool = False) -> Iterator[Question]:
+    """Everything that can be asked of one side of a market; `cold`: only for clippers, or only about clippers, who have
+    sold nothing. The truth is what is sold, or what the clipper has `earned` by that.
+    """
     truth = here.earned if earned else here.truth
     popularity = {"offers": here.offer_sales.gmv, "clippers": here.clipper_gmv.sum(axis=(1, 2))}[side]
     for row in range(here.size.clippers if side == "offers" else here.size.offers):
         worth, new = (truth[row], ~here.met[row]) if side == "offers" else (truth[:, row], ~here.met[:, row])
+        if cold:
+            new = new & (here.new_clipper[row] if side == "offers" else here.new_clipper)
         if worth[new].max(initial=0) > 0:
             values, weights = _table(_ranking(here, side, row))
-            cold = bool((here.new_clipper if side == "offers" else here.new_offer)[row])
-            yield Question(values[new], weights, worth[new], popularity[new], cold)
+            yield Question(values[new], weights, worth[new], popularity[new])
 
 
 def _ranking(here: Market, side: Side, row: int) -> Ranking:
@@ -77,7 +79,7 @@ def _table(ranking: Ranking) -> tuple[Matrix, Matrix]:
 def answer(asked: Sequence[Question], chance: np.random.Generator) -> dict[str, Matrix]:
     """NDCG@10 of each question, by method."""
     hindsight = fitted(asked)
-    scored = {
+    scored: dict[str, Callable[[Question], Matrix]] = {
         "score": lambda each: np.rint(each.values @ each.weights * 1e6),
         "hindsight fit": lambda each: each.values @ hindsight,
         "most popular": lambda each: each.popularity,
@@ -87,21 +89,24 @@ def answer(asked: Sequence[Question], chance: np.random.Generator) -> dict[str, 
 
 
 def fitted(asked: Sequence[Question]) -> Matrix:
-    """The weights that a linear regression of the truth's logarithm finds, each question around its own mean."""
-    values = np.concatenate([each.values - each.values.mean(axis=0) for each in asked])
-    logs = [np.log(np.maximum(each.truth, 1)) for each in asked]
-    found: Matrix = np.linalg.lstsq(values, np.concatenate([log - log.mean() for log in logs]), rcond=None)[0]
+    """The weights that a linear regression of the truth's logarithm finds, over pairs that sell anything at all, each
+    question around its own mean.
+    """
+    selling = [each.truth > 0 for each in asked]
+    values = [each.values[rows] for each, rows in zip(asked, selling, strict=True)]
+    logs = [np.log(each.truth[rows]) for each, rows in zip(asked, selling, strict=True)]
+    centred = [np.concatenate([part - part.mean(axis=0) for part in parts]) for parts in (values, logs)]
+    found: Matrix = np.linalg.lstsq(centred[0], centred[1], rcond=None)[0]
     return found
 
 
 def measure(side: Side, seeds: Sequence[int], size: Size, *, earned: bool = False) -> Answers:
-    """Each method on each seed's market; `cold` of those questions only that nothing is known of."""
-    every: dict[str, list[float]] = {name: [] for name in METHODS}
-    cold: dict[str, list[float]] = {name: [] for name in METHODS}
+    """Each method on each seed's market: over all questions, and over the cold ones."""
+    found: dict[bool, dict[str, list[float]]] = {cold: {name: [] for name in METHODS} for cold in (False, True)}
     for seed in seeds:
-        asked = list(questions(market(seed, size), side, earned=earned))
-        is_cold = np.array([each.cold for each in asked])
-        for name, values in answer(asked, np.random.default_rng(seed)).items():
-            every[name].append(float(values.mean()))
-            cold[name].append(float(values[is_cold].mean()))
-    return Answers(every, cold)
+        here = market(seed, size)
+        for cold, figures in found.items():
+            asked = list(questions(here, side, earned=earned, cold=cold))
+            for name, values in answer(asked, np.random.default_rng(seed)).items():
+                figures[name].append(float(values.mean()))
+    return Answers(found[False], found[True])

@@ -138,7 +138,8 @@ def _statements(offers: int) -> list[str]:
                  unnest(ARRAY['douyin','tiktok']) AS platform WHERE number % 7 > 0""",
         f"""INSERT INTO licensing.offers (book_id, title, summary, category, languages, quota, platforms, currency,
                 clipper_ppm, licensor, opened_at, created_by)
-            SELECT 1 + number % {HOSTS}, CASE number % 3 WHEN 0 THEN '秋季口红直播间 ' ELSE 'Autumn launch ' END || number,
+            SELECT 1 + number % {HOSTS},
+                   CASE number % 3 WHEN 0 THEN '秋季口红直播间 ' ELSE 'Autumn launch ' END || number,
                    {summary}, 'category-' || number % 24, CASE number % 4 WHEN 0 THEN '{{}}' ELSE ARRAY['zh'] END,
                    CASE number % 2 WHEN 0 THEN 8 + number % 40 END, {platforms},
                    CASE number % 10 WHEN 0 THEN 'USD' ELSE 'CNY' END, 500000 + number % 20 * 10000,

@@ -21,7 +21,7 @@ from clipledger.web.requirements import Requirement, answers_options, requiremen
 from ledger.books import find_book
 from ledger.errors import BookNotFound
 from licensing.errors import PartyNotFound
-from licensing.parties import KINDS, role_of
+from licensing.parties import KINDS, Kind, role_of
 
 _LARGEST = 2**63 - 1
 """Of PostgreSQL's bigint, which every number of a row is."""
@@ -98,10 +98,11 @@ async def _authorise(
         if not principal.sees(book_id):
             raise BookNotFound("book", slug)  # the same as if there were none
         scope["state"]["book_id"] = book_id
-    if (party_id := _party_of(scope)) is not None:
-        await _admit_to_party(connection, principal, requirement, party_id)
-        scope["state"]["party_id"] = party_id
-        return
+    for kind in KINDS:
+        if (party_id := scope["path_params"].get(kind)) is not None:
+            await _admit_to_party(connection, principal, requirement, party_id, kind)
+            scope["state"]["party_id"] = party_id
+            return
     if requirement.scope is None or principal.may(requirement.scope, book_id):
         return
     if not (requirement.across_books and principal.books(requirement.scope)):
@@ -114,16 +115,10 @@ def _check_numbers(scope: HTTPScope) -> None:
         raise Problem(404, "not-found")
 
 
-def _party_of(scope: HTTPScope) -> int | None:
-    """The clipper or agency that the path names."""
-    found = [int(scope["path_params"][kind]) for kind in KINDS if kind in scope["path_params"]]
-    return found[0] if found else None
-
-
 async def _admit_to_party(
-    connection: AsyncConnection, principal: Principal, requirement: Requirement, party_id: int
+    connection: AsyncConnection, principal: Principal, requirement: Requirement, party_id: int, kind: Kind
 ) -> None:
-    role = await role_of(connection, party_id, principal.user_id)
+    role = await role_of(connection, party_id, principal.user_id, kind)
     if role is None:
         raise PartyNotFound("party", party_id)  # the same as if there were none
     if requirement.scope is None or not principal.may_as(role, requirement.scope):

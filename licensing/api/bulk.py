@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, post
 from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +23,13 @@ _Rows = Annotated[tuple[GrantRow, ...], msgspec.Meta(min_length=1, max_length=MO
 _Mode = Annotated[Mode, QueryParameter(description=_MODE)]
 _RespondBy = Annotated[datetime | None, QueryParameter(description="Until when they can be accepted; else 14 days.")]
 _Table = Annotated[
-    bytes, Body(media_type="text/csv", title="A table", description=f"Columns: {', '.join(COLUMNS)}.", examples=[])
+    bytes,
+    Body(
+        media_type="text/csv",
+        title="A table",
+        description=f"Columns: {', '.join(COLUMNS)}.",
+        examples=[Example(value=_TABLE)],
+    ),
 ]
 
 

@@ -43,5 +43,4 @@ clipper_uploads = Router(
         Router("", route_handlers=uploads.WRITING, opt=PARTY_WRITE, dependencies=_beside_bytes),
         Router("", route_handlers=uploads.APPENDING, opt=PARTY_WRITE, dependencies=_of_bytes),
     ],
-    tags=["uploads"],
 )

@@ -12,14 +12,15 @@ from litestar import Litestar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from clipledger.access import keys, roles, users
+from clipledger.access import keys, roles
 from clipledger.database import create_engine
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from clipledger.web.rate_limits import DEFAULT_LIMITS, Limit
 from ledger.books import Book
 from ledger.books import open_book as open_ledger_book
-from tests.clipledger.front_door import PASSWORD, ROUTES, Company, NewPerson, OpenBook, Person, client_of
+from tests.clipledger.documents import shell  # noqa: F401 - a fixture
+from tests.clipledger.front_door import ROUTES, Company, NewPerson, OpenBook, Person, add_user, client_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,13 +48,11 @@ def open_book(app_engine: AsyncEngine) -> OpenBook:
 @pytest.fixture(scope="session")
 def new_person(app_engine: AsyncEngine) -> NewPerson:
     async def made(role: str, book: str | None = None) -> Person:
-        email = f"{role}-{uuid4().hex}@example.com"
         async with app_engine.begin() as connection:
-            user = await users.add_user(connection, email, PASSWORD)
-            await roles.grant_role(connection, user.user_id, role, book)
-            scopes = roles.ROLES[role]
-            token = (await keys.create_key(connection, user.user_id, "all", scopes))[1] if scopes else ""
-        return Person(user.user_id, email, token)
+            user_id, email = await add_user(connection, f"{role}-{uuid4().hex}@example.com")
+            await roles.grant_role(connection, user_id, role, book)
+            token = (await keys.create_key(connection, user_id, "all", roles.ROLES[role]))[1]
+        return Person(user_id, email, token)
 
     return made
 

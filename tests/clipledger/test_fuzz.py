@@ -19,13 +19,13 @@ from schemathesis import Case
 from schemathesis.core.result import Ok
 from sqlalchemy import insert
 
-from clipledger.access import keys, roles, users
+from clipledger.access import keys, roles
 from clipledger.database import DatabaseUrls, create_engine
 from clipledger.web.app import create_app
 from clipledger.web.rate_limits import DEFAULT_LIMITS, Limit
 from ledger.books import open_book
 from licensing import tables
-from tests.clipledger.front_door import PASSWORD, client_of
+from tests.clipledger.front_door import add_user, client_of
 from tests.clipledger.operations import SCHEMA, SETTINGS
 
 T = TypeVar("T")
@@ -98,18 +98,18 @@ async def _made(engine: Any, call: Any) -> Fuzzer:
     slug = f"fuzz-{uuid4().hex}"
     async with engine.begin() as connection:
         await open_book(connection, slug, "A book", "Asia/Shanghai")
-        first = await users.add_user(connection, f"{uuid4().hex}@example.com", PASSWORD)  # whom number 1 may disable
-        await keys.create_key(connection, first.user_id, "first", roles.PARTY_SCOPES)
-        user = await users.add_user(connection, f"{uuid4().hex}@example.com", PASSWORD)
+        first, _ = await add_user(connection)  # whom number 1 may disable
+        await keys.create_key(connection, first, "first", roles.PARTY_SCOPES)
+        user_id, _ = await add_user(connection)
         for role in _ROLES:
-            await roles.grant_role(connection, user.user_id, role, slug)
-        await roles.grant_role(connection, user.user_id, "operator")
-        token = (await keys.create_key(connection, user.user_id, "all", roles.SCOPES))[1]
+            await roles.grant_role(connection, user_id, role, slug)
+        await roles.grant_role(connection, user_id, "operator")
+        token = (await keys.create_key(connection, user_id, "all", roles.SCOPES))[1]
         parties = {}
         for kind in ("clipper", "agency"):
             row = insert(tables.parties).values(kind=kind, name="A party", registered_by="fuzz")
             parties[kind] = (await connection.execute(row.returning(tables.parties.c.party_id))).scalar_one()
-            member = {"party_id": parties[kind], "user_id": user.user_id, "role": "owner", "added_by": "fuzz"}
+            member = {"party_id": parties[kind], "user_id": user_id, "role": "owner", "added_by": "fuzz"}
             await connection.execute(insert(tables.members).values(member))
     app = create_app(SETTINGS, engine, limits=replace(DEFAULT_LIMITS, principal=Limit("principal", 10**9, 60)))
     return Fuzzer(call, client_of(app), {"Authorization": f"Bearer {token}"}, {"book": slug, **parties})

@@ -10,10 +10,10 @@ from httpx import AsyncClient, Response
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clipledger.access import keys, roles, users
+from clipledger.access import keys, roles
 from licensing import tables
 from media import tables as media
-from tests.clipledger.front_door import PASSWORD, Person, posting
+from tests.clipledger.front_door import Person, add_user, posting
 from tests.clipledger.operations import Operation
 from tests.licensing.house import LONG_AGO, Granted, Host
 
@@ -105,13 +105,13 @@ async def things_of(connection: AsyncConnection, host: Host, granted: Granted) -
 
 
 async def new_person(connection: AsyncConnection, role: str | None, book: str | None) -> Person:
-    user = await users.add_user(connection, f"{uuid4().hex}@example.com", PASSWORD)
+    user_id, email = await add_user(connection)
     scopes = roles.PARTY_SCOPES
     if role is not None:
-        await roles.grant_role(connection, user.user_id, role, book)
+        await roles.grant_role(connection, user_id, role, book)
         scopes = roles.ROLES[role] | roles.PARTY_SCOPES
-    token = (await keys.create_key(connection, user.user_id, "all", scopes))[1]
-    return Person(user.user_id, user.email, token)
+    token = (await keys.create_key(connection, user_id, "all", scopes))[1]
+    return Person(user_id, email, token)
 
 
 async def new_party(connection: AsyncConnection, kind: str) -> tuple[Person, int]:

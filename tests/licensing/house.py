@@ -15,14 +15,14 @@ from httpx import AsyncClient
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from clipledger.access import keys, roles, users
+from clipledger.access import keys, roles
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from ledger.books import open_book
 from ledger.splits import Share, SplitRule, Take
 from licensing import tables
 from licensing.terms import Terms, clipper_ppm, encode, sha256_of
-from tests.clipledger.front_door import PASSWORD, Person, client_of
+from tests.clipledger.front_door import Person, add_user, client_of
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SPLIT = SplitRule(currency="CNY", takes=(Take("platform", "5%"),), shares=(Share("host", 4), Share("clipper", 6)))
@@ -77,13 +77,12 @@ def new_user(app_engine: AsyncEngine) -> NewUser:
     """Makes users with a key of these scopes; a role is held for the book of that slug."""
 
     async def made(scopes: frozenset[str], role: str | None = None, book: str | None = None) -> Person:
-        email = f"{uuid4().hex}@example.com"
         async with app_engine.begin() as connection:
-            user = await users.add_user(connection, email, PASSWORD)
+            user_id, email = await add_user(connection)
             if role is not None:
-                await roles.grant_role(connection, user.user_id, role, book)
-            token = (await keys.create_key(connection, user.user_id, "all", scopes))[1]
-        return Person(user.user_id, email, token)
+                await roles.grant_role(connection, user_id, role, book)
+            token = (await keys.create_key(connection, user_id, "all", scopes))[1]
+        return Person(user_id, email, token)
 
     return made
 

@@ -106,6 +106,20 @@ async def test_two_who_send_the_same_rows_grant_them_once(
     assert await living(app_engine, host) == 3
 
 
+async def test_a_request_that_broke_off_half_way_is_sent_again(
+    app_engine: AsyncEngine, host: Host, new_clipper: NewClipper, new_offer: NewOffer
+) -> None:
+    offer_id = await new_offer(host)
+    rows = [GrantRow(clipper=(await new_clipper()).clipper_id) for _ in range(2)]
+    async with app_engine.connect() as connection:  # which is closed before it commits, as when the service is killed
+        assert (await bulk_grant(connection, host.book_id, HOST, offer_id, rows)).granted == 2
+    assert await living(app_engine, host) == 0
+    assert await events_of(app_engine, host.book_id) == []
+    async with app_engine.begin() as connection:
+        assert (await bulk_grant(connection, host.book_id, HOST, offer_id, rows)).granted == 2
+    assert await living(app_engine, host) == 2
+
+
 async def test_rows_are_1_to_10000_and_the_offer_is_the_hosts(
     app_engine: AsyncEngine, host: Host, new_host: NewHost, new_offer: NewOffer
 ) -> None:

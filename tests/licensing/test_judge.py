@@ -148,6 +148,12 @@ def test_an_expiry_before_the_end_of_the_window_is_the_end() -> None:
     assert [word(sold(at), its) for at in (12.99, 13)] == ["licensed", "unlicensed tail"]
 
 
+def test_the_first_expiry_counts_unless_the_grant_came_back_to_life() -> None:
+    twice = change(2, 10, state="expired"), change(3, 11, state="expired")
+    assert word(sold(12.5), grant(begun(), *twice, v1=terms(tail_days=2))) == "unlicensed tail"
+    assert word(sold(15), grant(begun(), change(2, 10, state="expired"), change(3, 12, state="active"))) == "licensed"
+
+
 def test_a_grant_that_was_suspended_when_it_ended_has_no_tail() -> None:
     its = grant(begun(ends=20), change(2, 19, state="suspended"), change(3, 20, state="expired"), v1=terms(tail_days=3))
     assert word(sold(21), its) == "unlicensed suspended"

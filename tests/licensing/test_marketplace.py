@@ -19,7 +19,7 @@ from licensing.errors import InvalidQuery, LicensingError, NothingPublished, Off
 from licensing.marketplace import OpenOffer, Search, in_words, offer_for_clipper, profile_of, search_offers
 from licensing.markets import OpenOffers, Sales
 from licensing.matching import rank_offers
-from licensing.scoring import Fit
+from licensing.scoring import Fit, Words
 from licensing.terms import Terms, sha256_of
 from tests.clipledger.front_door import problem
 from tests.licensing.house import LONG_AGO, TERMS, Clipper, Host, NewClipper, NewGrant, NewHost, NewOffer, soon
@@ -201,8 +201,9 @@ async def test_a_search_is_a_clipper_s(app_engine: AsyncEngine) -> None:
 async def plain_rows(connection: AsyncConnection) -> Any:
     """The market, read and scored in the plainest way: one row after the other."""
     query = text("""
-        SELECT offer.*, fact.gmv, fact.commission, fact.orders, fact.returned, fact.clicks, offer.quota <=
-            (SELECT count(*) FROM licensing.grants AS one WHERE one.offer_id = offer.offer_id AND one.state = 'active') AS full
+        SELECT offer.*, fact.gmv, fact.commission, fact.orders, fact.returned, fact.clicks, offer.quota <= (
+            SELECT count(*) FROM licensing.grants WHERE grants.offer_id = offer.offer_id AND grants.state = 'active'
+        ) AS full
         FROM licensing.offers AS offer
         LEFT JOIN licensing.offer_facts AS fact ON fact.offer_id = offer.offer_id AND fact.currency = offer.currency
         WHERE offer.state = 'open' AND coalesce(offer.ends_at, 'infinity') > now()
@@ -220,11 +221,11 @@ def in_columns(rows: Any) -> OpenOffers:
     sales = Sales(
         *(column(row._mapping[name] for row in rows) for name in names), clicked, column(r.clicks for r in rows)
     )
-    lists = [[" ".join(row._mapping[name]) for row in rows] for name in ("platforms", "languages")]
+    lists = [Words.of([" ".join(row._mapping[name]) for row in rows]) for name in ("platforms", "languages")]
     return OpenOffers(
-        [row.category for row in rows],
+        Words.of([row.category for row in rows]),
         *lists,
-        [row.currency for row in rows],
+        Words.of([row.currency for row in rows]),
         column(row.clipper_ppm for row in rows),
         column(row.commission for row in rows),
         sales,

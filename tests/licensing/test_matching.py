@@ -9,7 +9,7 @@ from bench.licensing.market import Size, market
 from bench.licensing.matching import measure, ndcg
 from licensing.markets import ClipperProfile, Clippers, OfferProfile, OpenOffers, Sales
 from licensing.matching import CLIPPER_WEIGHTS, OFFER_WEIGHTS, rank_clippers, rank_offers
-from licensing.scoring import Fit, Reason, best_rows, level, shrunk, times, top
+from licensing.scoring import Fit, Reason, Words, best_rows, level, shrunk, times, top
 from licensing.tastes import category_fit, language_fit, platform_fit
 
 SMALL = market(7, Size(clippers=60, offers=50))
@@ -22,9 +22,10 @@ def sales(*rows: tuple[float, float, float, float]) -> Sales:
     return Sales(gmv, orders, returned, np.where(clicks > 0, orders, 0), clicks)
 
 
-def offers(sold: Sales, category: str = "beauty", platforms: str = "douyin", languages: str = "") -> OpenOffers:
+def offers(sold: Sales, *categories: str) -> OpenOffers:
     count = len(sold.gmv)
-    words = ([category] * count, [platforms] * count, [languages] * count, ["CNY"] * count)
+    rows = (categories or ["beauty"] * count, ["douyin"] * count, [""] * count, ["CNY"] * count)
+    words = [Words.of(row) for row in rows]
     return OpenOffers(*words, np.full(count, 600_000.0), sold.gmv * 0.13, sold)
 
 
@@ -83,7 +84,8 @@ def test_a_shrunk_rate_lies_between_its_own_and_the_market_s(
 
 
 def test_shares_of_the_market_are_told_in_bands() -> None:
-    assert [top(share) for share in (0.004, 0.04, 0.1, 0.2, 0.5, 0.51)] == [
+    amounts, counted = np.arange(1000.0), np.ones(1000, dtype=np.bool_)
+    assert [top(amounts, counted, row) for row in (999, 960, 900, 800, 500, 499)] == [
         "among the top 1 %",
         "among the top 5 %",
         "among the top 10 %",
@@ -91,6 +93,8 @@ def test_shares_of_the_market_are_told_in_bands() -> None:
         "among the top 50 %",
         "in the lower half",
     ]
+    counted[500:] = False
+    assert top(amounts, counted, 499) == "among the top 1 %"
 
 
 # Offers for a clipper ---------------------------------------------------------------------------------------
@@ -129,8 +133,7 @@ def test_what_sells_better_scores_higher(
 
 
 def test_a_clipper_s_own_sales_say_which_category_fits() -> None:
-    both = offers(sales((10**6, 500, 50, 9000), (10**6, 500, 50, 9000)))
-    both.categories[1] = "food"  # type: ignore[index]
+    both = offers(sales((10**6, 500, 50, 9000), (10**6, 500, 50, 9000)), "beauty", "food")
     seller = ClipperProfile(platforms=frozenset({"douyin"}), orders=300, by_category={"food": 270, "beauty": 30})
     fit = rank_offers(seller, both)
     assert reason(fit.fit(1), "category").reason == "90% of your orders were in food"
@@ -138,8 +141,7 @@ def test_a_clipper_s_own_sales_say_which_category_fits() -> None:
 
 
 def test_a_new_clipper_s_profile_stands_in_for_sales() -> None:
-    both = offers(sales((10**6, 500, 50, 9000), (10**6, 500, 50, 9000)))
-    both.categories[1] = "food"  # type: ignore[index]
+    both = offers(sales((10**6, 500, 50, 9000), (10**6, 500, 50, 9000)), "beauty", "food")
     fit = rank_offers(ClipperProfile(categories=frozenset({"food"})), both)
     assert fit.scores_ppm[1] > fit.scores_ppm[0]
     assert reason(rank_offers(NOBODY, both).fit(1), "category").known is False
@@ -155,7 +157,7 @@ def test_the_share_is_what_of_a_sale_reaches_the_clipper() -> None:
 
 def test_a_market_without_any_offer_or_sale_is_ranked_without_a_fault() -> None:
     nothing = np.zeros(0)
-    empty = OpenOffers([], [], [], [], nothing, nothing, Sales(nothing, nothing, nothing, nothing, nothing))
+    empty = OpenOffers(*[Words.of([])] * 4, nothing, nothing, Sales(nothing, nothing, nothing, nothing, nothing))
     assert rank_offers(NOBODY, empty).scores_ppm.tolist() == []
     unsold = rank_offers(NOBODY, offers(sales((0, 0, 0, 0), (0, 0, 0, 0))))
     assert len({*unsold.scores_ppm.tolist()}) == 1
@@ -170,7 +172,7 @@ def clippers(*gmv: float) -> Clippers:
     sold = sales(*((amount, amount / 100, amount / 1000, amount / 3) for amount in gmv))
     count = len(gmv)
     ones = np.ones(count)
-    words = (["beauty"] * count, ["zh"] * count)
+    words = (Words.of(["beauty"] * count), Words.of(["zh"] * count))
     return Clippers(*words, ones * -1, ones * 0, ones, ones, sold, sold, sold.gmv, sold.orders, sold.orders)
 
 
