@@ -11,25 +11,27 @@ imports this module, and numpy and scipy take seconds.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import LiteralString
 
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
-from psycopg import AsyncConnection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from psycopg import AsyncConnection as Connection
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from clipledger.access.sessions import forget_expired_sessions
 from clipledger.database import conninfo, create_engine
 from clipledger.settings import Settings
 from clipledger.web.idempotency import forget_old_records
-from ledger.books import Book, list_books
+from ledger.books import list_books
 from ledger.seals import seal
 from licensing.applications import expire_applications
-from licensing.cases import advance_cases
+from licensing.cases import LOOKED_FOR, advance_cases
 from licensing.claims import apply_deadlines
 from licensing.granting import expire_grants
 from licensing.renewal import apply_renewals
-from licensing.reviewing import advance, approve_due
+from licensing.reviewing import MOVED, advance, approve_due
 from licensing.webhooks.sending import send_due
 from media.sources import forget_removed
 from media.storage import Storage
@@ -44,36 +46,52 @@ KEPT_HOURS = 72
 """How long jobs that are done stay to be looked at."""
 
 Job = Callable[[JobContext], Awaitable[None]]
+OfBook = Callable[[AsyncConnection, int], Awaitable[object]]
+"""What a room does in one book, whose number it is given."""
 
 
 async def seal_books(context: JobContext) -> None:
-    """Each book in a transaction of its own; one that can't be sealed keeps no other from it.
+    """Every book. Raises ExceptionGroup."""
+    await _book_by_book(_engine(context), _books(_engine(context)), seal)
+
+
+async def _book_by_book(engine: AsyncEngine, books: AsyncIterator[int], *things: OfBook) -> None:
+    """Do these things in these books, each in a transaction of its own; one that fails keeps no other from it.
 
     Raises:
         ExceptionGroup: what went wrong, book by book.
     """
-    engine, faults = _engine(context), []
-    async for book in _books(engine):
-        try:
-            async with engine.begin() as connection:
-                await seal(connection, book.book_id)
-        except Exception as fault:
-            fault.add_note(f"book {book.slug}")
-            faults.append(fault)
+    faults = []
+    async for book_id in books:
+        for do in things:
+            try:
+                async with engine.begin() as connection:
+                    await do(connection, book_id)
+            except Exception as fault:
+                fault.add_note(f"book {book_id}, {getattr(do, '__name__', do)}")
+                faults.append(fault)
     if faults:
-        raise ExceptionGroup("books were not sealed", faults)
+        raise ExceptionGroup("not all that is due was done", faults)
 
 
-async def _books(engine: AsyncEngine) -> AsyncIterator[Book]:
+async def _books(engine: AsyncEngine) -> AsyncIterator[int]:
     after = ""
     while True:
         async with engine.connect() as connection:
             page = await list_books(connection, after=after)
         for book in page:
-            yield book
+            yield book.book_id
         if not page:
             return
         after = page[-1].slug
+
+
+async def _books_with(engine: AsyncEngine, rows: LiteralString) -> AsyncIterator[int]:
+    """Those of which there are such rows, which is a FROM clause."""
+    async with engine.connect() as connection:
+        found = (await connection.scalars(text(f"SELECT DISTINCT book_id FROM {rows} ORDER BY book_id"))).all()
+    for book_id in found:
+        yield book_id
 
 
 async def forget_expired(context: JobContext) -> None:
@@ -104,17 +122,24 @@ async def forget_media(context: JobContext) -> None:
 
 
 async def apply_dates(context: JobContext) -> None:
-    """What ends, begins or is decided because its time has come: applications, grants, new terms, claims."""
-    for due in (expire_applications, expire_grants, apply_renewals, apply_deadlines):
-        async with _engine(context).begin() as connection:
-            await due(connection)
+    """What ends, begins or is decided because its time has come, in every book: applications, grants, new terms,
+    claims, clips that nobody has reviewed in time. Raises ExceptionGroup.
+    """
+    engine = _engine(context)
+    due = (expire_applications, expire_grants, apply_renewals, apply_deadlines, approve_due)
+    await _book_by_book(engine, _books(engine), *due)
 
 
 async def review_clips(context: JobContext) -> None:
-    """What was identified reaches its submission or its case; what nobody objected to in time is approved."""
-    for due in (advance, advance_cases, approve_due):
-        async with _engine(context).begin() as connection:
-            await due(connection)
+    """What was identified reaches its submission. Raises ExceptionGroup."""
+    engine = _engine(context)
+    await _book_by_book(engine, _books_with(engine, MOVED), advance)
+
+
+async def conclude_cases(context: JobContext) -> None:
+    """What was looked for reaches its case. Raises ExceptionGroup."""
+    engine = _engine(context)
+    await _book_by_book(engine, _books_with(engine, LOOKED_FOR), advance_cases)
 
 
 async def trace_clips(context: JobContext) -> None:
@@ -172,6 +197,7 @@ JOBS: tuple[Job, ...] = (
     identify_clips,
     apply_dates,
     review_clips,
+    conclude_cases,
     trace_clips,
     send_webhooks,
 )
@@ -193,7 +219,7 @@ def create_queue(url: str, *, application_name: str = "clipledger") -> App:
     return queue
 
 
-async def _use_schema(connection: AsyncConnection) -> None:
+async def _use_schema(connection: Connection) -> None:
     await connection.execute(f"SET search_path TO {SCHEMA}")
     await connection.commit()
 

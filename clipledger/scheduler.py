@@ -6,8 +6,9 @@ new leader ticks everything once at the start, so that no time without a leader 
 two may tick, one not knowing yet that it lost; the queue keeps one job of a kind waiting, so a doubled tick
 changes nothing.
 
-The leader also looks at every pulse whether videos wait to be worked on, and asks for the job only then: so what
-was just uploaded is begun at once, and what a killed worker has left as soon as its lease has run out.
+The leader also looks at every pulse whether videos wait to be worked on, what was found in them to be told, or
+webhooks to be sent, and asks for the job only then: so what was just uploaded is begun at once, and what a killed
+worker has left as soon as its lease has run out.
 """
 
 import asyncio
@@ -25,6 +26,9 @@ from psycopg.conninfo import make_conninfo
 
 from clipledger import jobs
 from clipledger.database import conninfo
+from licensing.cases import LOOKED_FOR
+from licensing.reviewing import MOVED
+from licensing.tracing import UNTRACED
 
 LEADER_LOCK = 0x636C6970_73636864
 """The advisory lock of the leader ("clipschd")."""
@@ -55,8 +59,6 @@ TICKS = (
     Tick(jobs.seal_books, CronTrigger(minute="*/5", timezone=UTC)),
     Tick(jobs.rescue_stalled_jobs, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.apply_dates, CronTrigger(minute="*", timezone=UTC)),
-    Tick(jobs.review_clips, CronTrigger(minute="*", timezone=UTC)),
-    Tick(jobs.trace_clips, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.forget_expired, CronTrigger(minute=7, timezone=UTC)),
     Tick(jobs.forget_media, CronTrigger(minute=37, timezone=UTC)),
     Tick(jobs.forget_old_jobs, CronTrigger(hour=3, minute=17, timezone=UTC)),
@@ -68,6 +70,9 @@ _DUE: LiteralString = """
 LOOKS: Mapping[jobs.Job, LiteralString] = {
     jobs.fingerprint_sources: _DUE.format("recordings"),
     jobs.identify_clips: _DUE.format("clips"),
+    jobs.review_clips: f"SELECT EXISTS (SELECT FROM {MOVED})",
+    jobs.conclude_cases: f"SELECT EXISTS (SELECT FROM {LOOKED_FOR})",
+    jobs.trace_clips: f"SELECT EXISTS (SELECT FROM {UNTRACED})",
     jobs.send_webhooks: """
         SELECT EXISTS (
             SELECT FROM licensing.webhook_deliveries

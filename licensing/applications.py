@@ -5,7 +5,6 @@ newer terms were published since, which the clipper is then offered. How one app
 """
 
 from datetime import datetime
-from itertools import groupby
 from typing import Any, Literal
 
 import msgspec
@@ -95,18 +94,16 @@ async def withdraw_application(
     return await _decide(connection, row, "withdrawn", target, by)
 
 
-async def expire_applications(connection: AsyncConnection) -> int:
-    """End those that nobody decided on in time, of every host; returns how many, at most 1000 at a time."""
+async def expire_applications(connection: AsyncConnection, book_id: int) -> int:
+    """End those that nobody decided on in time; returns how many, at most 1000 at a time."""
     its = applications.c
-    due = and_(its.state == "submitted", its.expires_at <= func.now())
-    chosen = select(its.book_id, its.application_id).where(due).limit(_AT_A_TIME)
+    due = and_(its.book_id == book_id, its.state == "submitted", its.expires_at <= func.now())
+    chosen = select(its.application_id).where(due).order_by(its.application_id).limit(_AT_A_TIME)
     locked = chosen.with_for_update(skip_locked=True).cte("due")
-    here = and_(its.book_id == locked.c.book_id, its.application_id == locked.c.application_id)
+    here = and_(its.book_id == book_id, its.application_id == locked.c.application_id)
     ended = update(applications).where(here).values(state="expired", decided_by=CLOCK.actor, decided_at=func.now())
-    rows = (await connection.execute(ended.returning(applications))).all()
-    for book_id, of_book in groupby(sorted(rows, key=_number), key=lambda row: row.book_id):
-        changes = [_change(row, "expired", "expired", {}) for row in of_book]
-        await record(connection, book_id, "application", CLOCK, changes)
+    rows = sorted((await connection.execute(ended.returning(applications))).all(), key=lambda row: row.application_id)
+    await record(connection, book_id, "application", CLOCK, [_change(row, "expired", "expired", {}) for row in rows])
     return len(rows)
 
 
@@ -131,10 +128,6 @@ async def _decide(
 def _change(row: Row[Any], action: str, target: str, detail: dict[str, Any]) -> Change:
     about = {"offer_id": row.offer_id, **detail}
     return Change(action, row.application_id, target, "submitted", row.clipper_id, about)
-
-
-def _number(row: Row[Any]) -> tuple[int, int]:
-    return row.book_id, row.application_id
 
 
 async def _locked(connection: AsyncConnection, whose: ColumnElement[bool], application_id: int) -> Row[Any]:

@@ -8,7 +8,7 @@ itself; the others are the host's to dismiss or settle.
 import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 import msgspec
 from msgspec import Struct
@@ -108,19 +108,23 @@ async def _holder(connection: AsyncConnection, platform: str, handle: str) -> in
     return found
 
 
-_LOOKED_FOR = text("""
-    SELECT found.book_id, case_id, found.clip_id, platform, handle, clip.state AS clip_state, failure_rule
-    FROM licensing.cases AS found
-    JOIN media.clips AS clip ON clip.book_id = found.book_id AND clip.clip_id = found.clip_id
+LOOKED_FOR: LiteralString = """
+    licensing.cases AS found JOIN media.clips AS clip USING (book_id, clip_id)
     WHERE found.state = 'looking' AND clip.state IN ('identified', 'unrecognised', 'failed')
-    ORDER BY found.book_id, case_id
+"""
+"""Cases whose videos were looked for, as a FROM clause; each row has one `book_id`."""
+
+_LOOKED_FOR = text(f"""
+    SELECT book_id, case_id, clip_id, platform, handle, clip.state AS clip_state, failure_rule
+    FROM {LOOKED_FOR} AND book_id = :book_id
+    ORDER BY case_id
     FOR UPDATE OF found SKIP LOCKED
 """)
 
 
-async def advance_cases(connection: AsyncConnection) -> int:
+async def advance_cases(connection: AsyncConnection, book_id: int) -> int:
     """Open or clear the cases whose videos were looked for meanwhile; returns how many. Doing it twice is harmless."""
-    rows = (await connection.execute(_LOOKED_FOR)).all()
+    rows = (await connection.execute(_LOOKED_FOR, {"book_id": book_id})).all()
     for row in rows:
         await _conclude(connection, row)
     return len(rows)

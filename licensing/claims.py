@@ -173,17 +173,17 @@ async def add_evidence(connection: AsyncConnection, book_id: int, claim_id: int,
     return await claim_file(connection, book_id, claim_id)
 
 
-async def apply_deadlines(connection: AsyncConnection) -> int:
+async def apply_deadlines(connection: AsyncConnection, book_id: int) -> int:
     """Do what silence does to claims whose deadline has passed; returns to how many.
 
     Claims that somebody moves at this moment are passed over: the next run sees what became of them.
     """
     count = 0
     for state, deadline, action, reason in _BY_THE_CLOCK:
-        late = and_(claims.c.state == state, claims.c[deadline] < func.now())
-        chosen = select(claims.c.book_id, claims.c.claim_id).where(late).order_by(claims.c.book_id, claims.c.claim_id)
-        for row in (await connection.execute(chosen.with_for_update(skip_locked=True))).all():
-            await move_claim(connection, row.book_id, row.claim_id, action, CLOCK, Statement(reason))
+        late = and_(claims.c.book_id == book_id, claims.c.state == state, claims.c[deadline] < func.now())
+        chosen = select(claims.c.claim_id).where(late).order_by(claims.c.claim_id)
+        for claim_id in (await connection.scalars(chosen.with_for_update(skip_locked=True))).all():
+            await move_claim(connection, book_id, claim_id, action, CLOCK, Statement(reason))
             count += 1
     return count
 

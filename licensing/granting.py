@@ -8,7 +8,6 @@ was sold before still pays. Raises of every one of them: GrantNotFound, WrongTra
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import text, update
@@ -167,37 +166,37 @@ async def _changed_handles(
 # By the clock -----------------------------------------------------------------------------------------------
 
 _DUE = text("""
-    SELECT book_id, grant_id, clipper_id, state FROM licensing.grants
-    WHERE (state IN ('active', 'suspended') AND ends_at <= now()
-           AND (proposed_no IS NULL OR proposed_until IS NOT NULL))
-       OR (state = 'offered' AND least(respond_by, ends_at) <= now())
-    ORDER BY book_id, grant_id LIMIT :limit FOR UPDATE SKIP LOCKED
+    SELECT grant_id, clipper_id, state FROM licensing.grants
+    WHERE book_id = :book_id
+      AND (
+          state IN ('active', 'suspended') AND ends_at <= now() AND (proposed_no IS NULL OR proposed_until IS NOT NULL)
+          OR state = 'offered' AND least(respond_by, ends_at) <= now()
+      )
+    ORDER BY grant_id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
 """What is locked is changing: the next time will do. What waits for newer terms gets a new window with them."""
 
 _EXPIRE = text("""
     UPDATE licensing.grants SET state = 'expired', respond_by = NULL, proposed_no = NULL, proposed_until = NULL
-    WHERE (book_id, grant_id) IN (SELECT * FROM unnest(CAST(:books AS bigint[]), CAST(:grants AS bigint[])))
+    WHERE book_id = :book_id AND grant_id = ANY (CAST(:grants AS bigint[]))
 """)
 
 
-async def expire_grants(connection: AsyncConnection, limit: int = 10_000) -> int:
+async def expire_grants(connection: AsyncConnection, book_id: int, limit: int = 10_000) -> int:
     """End what the clock has ended: windows, and offers that nobody answered; returns how many.
 
     A sale is judged by the window, so it doesn't matter how late this comes.
     """
-    due = (await connection.execute(_DUE, {"limit": limit})).all()
+    due = (await connection.execute(_DUE, {"book_id": book_id, "limit": limit})).all()
     if not due:
         return 0
-    keys = [(row.book_id, row.grant_id) for row in due]
     now = await changes.moment(connection)
-    its = {"books": [book_id for book_id, _ in keys], "grants": [grant_id for _, grant_id in keys]}
-    await connection.execute(_EXPIRE, its)
+    await connection.execute(_EXPIRE, {"book_id": book_id, "grants": [row.grant_id for row in due]})
     by = By("system", "job:expire-grants")
+    keys = [(book_id, row.grant_id) for row in due]
     await changes.append(connection, keys, "expired", now, by.actor, state="expired")
-    for book_id, rows in groupby(due, lambda row: row.book_id):
-        told = [events.Change("expired", row.grant_id, "expired", row.state, row.clipper_id) for row in rows]
-        await events.record(connection, book_id, "grant", by, told)
+    told = [events.Change("expired", row.grant_id, "expired", row.state, row.clipper_id) for row in due]
+    await events.record(connection, book_id, "grant", by, told)
     return len(due)
 
 

@@ -250,7 +250,8 @@ _WANTED = """(CAST(:platform AS text) IS NULL OR :platform = ANY (offer.platform
     AND (CAST(:language AS text) IS NULL OR offer.languages = '{}' OR :language = ANY (offer.languages))
     AND (CAST(:currency AS text) IS NULL OR offer.currency = :currency)
     AND (CAST(:least_share_ppm AS integer) IS NULL OR offer.clipper_ppm >= :least_share_ppm)
-    AND concat_ws(chr(10), offer.title, offer.summary, offer.licensor) ILIKE ALL (CAST(:patterns AS text[]))"""
+    AND CASE WHEN CAST(:patterns AS text[]) = '{}' THEN true
+        ELSE concat_ws(chr(10), offer.title, offer.summary, offer.licensor) ILIKE ALL (CAST(:patterns AS text[])) END"""
 
 _WORDS = (
     "offer.category",

@@ -10,7 +10,6 @@ the history, so it doesn't matter how late that comes. Nothing newer is proposed
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 
 import msgspec
 from sqlalchemy import text
@@ -193,42 +192,42 @@ def _proposed(held: Held) -> int:
 # By the clock -----------------------------------------------------------------------------------------------
 
 _DUE = text("""
-    SELECT held.book_id, held.grant_id, held.clipper_id, held.state, agreed.version_no, agreed.ends_at
+    SELECT held.grant_id, held.clipper_id, held.state, agreed.version_no, agreed.ends_at
     FROM licensing.grants AS held JOIN licensing.grant_changes AS agreed
         ON agreed.book_id = held.book_id AND agreed.grant_id = held.grant_id AND agreed.version_no = held.proposed_no
-    WHERE held.proposed_no IS NOT NULL AND held.proposed_until IS NULL AND agreed.effective_at <= now()
-    ORDER BY held.book_id, held.grant_id LIMIT :limit FOR UPDATE OF held SKIP LOCKED
+    WHERE held.book_id = :book_id AND held.proposed_no IS NOT NULL AND held.proposed_until IS NULL
+      AND agreed.effective_at <= now()
+    ORDER BY held.grant_id LIMIT :limit FOR UPDATE OF held SKIP LOCKED
 """)
 
 _APPLY = text("""
     UPDATE licensing.grants AS held
     SET version_no = due.version_no, ends_at = due.ends_at, proposed_no = NULL
     FROM unnest(
-        CAST(:books AS bigint[]), CAST(:grants AS bigint[]), CAST(:versions AS integer[]), CAST(:ends AS timestamptz[])
-    ) AS due (book_id, grant_id, version_no, ends_at)
-    WHERE held.book_id = due.book_id AND held.grant_id = due.grant_id
+        CAST(:grants AS bigint[]), CAST(:versions AS integer[]), CAST(:ends AS timestamptz[])
+    ) AS due (grant_id, version_no, ends_at)
+    WHERE held.book_id = :book_id AND held.grant_id = due.grant_id
 """)
 
 
-async def apply_renewals(connection: AsyncConnection, limit: int = 10_000) -> int:
+async def apply_renewals(connection: AsyncConnection, book_id: int, limit: int = 10_000) -> int:
     """Give the rows the terms that have come into force by now; returns how many. The history has them already."""
-    due = (await connection.execute(_DUE, {"limit": limit})).all()
+    due = (await connection.execute(_DUE, {"book_id": book_id, "limit": limit})).all()
     if not due:
         return 0
     values = {
-        "books": [row.book_id for row in due],
+        "book_id": book_id,
         "grants": [row.grant_id for row in due],
         "versions": [row.version_no for row in due],
         "ends": [row.ends_at for row in due],
     }
     await connection.execute(_APPLY, values)
     by = By("system", "job:apply-renewals")
-    for book_id, rows in groupby(due, lambda row: row.book_id):
-        told = [
-            events.Change(
-                "terms in force", row.grant_id, row.state, row.state, row.clipper_id, {"version_no": row.version_no}
-            )
-            for row in rows
-        ]
-        await events.record(connection, book_id, "grant", by, told)
+    told = [
+        events.Change(
+            "terms in force", row.grant_id, row.state, row.state, row.clipper_id, {"version_no": row.version_no}
+        )
+        for row in due
+    ]
+    await events.record(connection, book_id, "grant", by, told)
     return len(due)

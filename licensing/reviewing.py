@@ -5,8 +5,7 @@ share the rows.
 """
 
 from collections.abc import Sequence
-from itertools import groupby
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 from sqlalchemy import Row, func, text
@@ -38,19 +37,24 @@ _UNDISCLOSED = ClipFinding(
 # By the clock -----------------------------------------------------------------------------------------------
 
 
-_MOVED = text("""
-    SELECT submission.book_id, submission_id, submission.clip_id, submission.clipper_id, submission.state, products,
-           disclosed, clip.state AS clip_state, duration_s, failure_code, failure_rule, offer_id, version_no
-    FROM licensing.submissions AS submission
-    JOIN media.clips AS clip ON clip.book_id = submission.book_id AND clip.clip_id = submission.clip_id
-    JOIN licensing.grants AS its ON its.book_id = submission.book_id AND its.grant_id = submission.grant_id
+MOVED: LiteralString = """
+    licensing.submissions AS submission
+    JOIN media.clips AS clip USING (book_id, clip_id)
+    JOIN licensing.grants AS its USING (book_id, grant_id)
     WHERE submission.state IN ('submitted', 'identifying', 'identified', 'unrecognised')
       AND (
           submission.state = 'submitted' AND clip.state <> 'waiting'
           OR submission.state = 'identifying' AND clip.state IN ('identified', 'unrecognised', 'failed')
           OR submission.state = 'unrecognised' AND clip.state = 'identified'
       )
-    ORDER BY submission.book_id, submission_id
+"""
+"""Submissions whose clips have moved on, as a FROM clause; each row has one `book_id`."""
+
+_MOVED = text(f"""
+    SELECT submission_id, clip_id, submission.clipper_id, submission.state, products, disclosed,
+           clip.state AS clip_state, duration_s, failure_code, failure_rule, offer_id, version_no
+    FROM {MOVED} AND book_id = :book_id
+    ORDER BY submission_id
     FOR UPDATE OF submission SKIP LOCKED
 """)
 
@@ -63,33 +67,28 @@ _MOVE = text("""
 
 _APPROVE = text("""
     WITH due AS (
-        SELECT submission.book_id, submission_id
-        FROM licensing.submissions AS submission
-        JOIN licensing.grants AS its ON its.book_id = submission.book_id AND its.grant_id = submission.grant_id
-        WHERE submission.state IN ('submitted', 'identifying', 'identified', 'unrecognised')
+        SELECT submission_id
+        FROM licensing.submissions AS submission JOIN licensing.grants AS its USING (book_id, grant_id)
+        WHERE book_id = :book_id AND submission.state IN ('submitted', 'identifying', 'identified', 'unrecognised')
           AND submission.state = 'identified' AND review_by <= now() AND findings = '[]'
           AND disclosed IN ('caption', 'on-screen') AND its.state = 'active'
-        ORDER BY submission.book_id, submission_id
+        ORDER BY submission_id
         FOR UPDATE OF submission SKIP LOCKED
     )
     UPDATE licensing.submissions AS submission SET state = :state, decided_by = :actor, decided_at = now()
-    FROM due WHERE submission.book_id = due.book_id AND submission.submission_id = due.submission_id
-    RETURNING submission.book_id, submission.submission_id, submission.clipper_id
+    FROM due WHERE submission.book_id = :book_id AND submission.submission_id = due.submission_id
+    RETURNING submission.submission_id, submission.clipper_id
 """)
 
 
-async def advance(connection: AsyncConnection) -> int:
+async def advance(connection: AsyncConnection, book_id: int) -> int:
     """Bring what media found since; returns how many submissions have moved.
 
     One that nothing was found for may be found later, when a stream has been added.
     """
-    moved = (await connection.execute(_MOVED)).all()
-    for book_id, rows in groupby(moved, lambda row: int(row.book_id)):
-        await _advance(connection, book_id, list(rows))
-    return len(moved)
-
-
-async def _advance(connection: AsyncConnection, book_id: int, rows: Sequence[Row[Any]]) -> None:
+    rows = (await connection.execute(_MOVED, {"book_id": book_id})).all()
+    if not rows:
+        return 0
     judged = await _judged(connection, book_id, [row for row in rows if row.clip_state == "identified"])
     changes, found = [], []
     for row in rows:
@@ -102,6 +101,7 @@ async def _advance(connection: AsyncConnection, book_id: int, rows: Sequence[Row
     ids, states = [change.subject_id for change in changes], [change.state for change in changes]
     await connection.execute(_MOVE, {"book_id": book_id, "ids": ids, "states": states, "findings": found})
     await record(connection, book_id, SUBMISSION.noun, CLOCK, changes)
+    return len(rows)
 
 
 async def _judged(connection: AsyncConnection, book_id: int, rows: Sequence[Row[Any]]) -> dict[int, list[ClipFinding]]:
@@ -122,16 +122,16 @@ def _failure(row: Row[Any]) -> list[ClipFinding]:
     return [] if row.failure_code is None else [ClipFinding(row.failure_code, row.failure_rule or row.failure_code)]
 
 
-async def approve_due(connection: AsyncConnection) -> int:
+async def approve_due(connection: AsyncConnection, book_id: int) -> int:
     """Approve what nothing speaks against and nobody has reviewed in time; returns how many.
 
     Where the grant is not active any more a person decides.
     """
-    values = {"state": SUBMISSION.target("identified", "approved", CLOCK.side), "actor": CLOCK.actor}
+    target = SUBMISSION.target("identified", "approved", CLOCK.side)
+    values = {"book_id": book_id, "state": target, "actor": CLOCK.actor}
     rows = sorted((await connection.execute(_APPROVE, values)).all())
-    for book_id, approved in groupby(rows, lambda row: int(row.book_id)):
-        changes = [Change("approved", row.submission_id, "approved", "identified", row.clipper_id) for row in approved]
-        await record(connection, book_id, SUBMISSION.noun, CLOCK, changes)
+    changes = [Change("approved", row.submission_id, target, "identified", row.clipper_id) for row in rows]
+    await record(connection, book_id, SUBMISSION.noun, CLOCK, changes)
     return len(rows)
 
 

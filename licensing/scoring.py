@@ -178,5 +178,5 @@ def typical(amounts: Numbers, counted: Flags, codes: Whole) -> Numbers:
 
 def top(amounts: Numbers, counted: Flags, row: int) -> str:
     """How high a row that counts stands among those that do, in words, in bands."""
-    share = (1 + np.count_nonzero(amounts[counted] > amounts[row])) / np.count_nonzero(counted)
+    share = (1 + np.count_nonzero(counted & (amounts > amounts[row]))) / np.count_nonzero(counted)
     return next((f"among the top {percent} %" for percent in _TOP if share * 100 <= percent), "in the lower half")

@@ -326,11 +326,13 @@ submissions = Table(
     Column("decided_by", Text),
     Column("decided_at", _INSTANT),
     Column("reason", Text),
+    Column("sightings", Integer),
     PrimaryKeyConstraint("book_id", "submission_id"),
     UniqueConstraint("book_id", "clip_id", name="submissions_clip"),
     ForeignKeyConstraint(["book_id", "grant_id"], [grants.c.book_id, grants.c.grant_id], name="submissions_grant"),
     Index("submissions_of_clipper", "clipper_id", "submission_id"),
     Index("submissions_of_grant", "book_id", "grant_id", "submission_id"),
+    Index("submissions_untraced", "book_id", "clip_id", postgresql_where=text("sightings IS NULL")),
     Index(
         "submissions_moving",
         "book_id",
@@ -444,16 +446,6 @@ cases = Table(
     PrimaryKeyConstraint("book_id", "case_id"),
     UniqueConstraint("book_id", "origin", name="cases_origin"),
     Index("cases_looking", "book_id", "case_id", postgresql_where=text("state = 'looking'")),
-)
-
-traces = Table(
-    "traces",
-    metadata,
-    _book(),
-    Column("clip_id", BigInteger, nullable=False),
-    _made("traced_at"),
-    Column("sightings", Integer, nullable=False),
-    PrimaryKeyConstraint("book_id", "clip_id"),
 )
 
 events = Table(

@@ -1,40 +1,37 @@
 """Clips that were submitted to one host, looked for in the streams of all: whoever shows another's has a case there.
 
-It imports what decodes and compares, which takes seconds: only jobs and commands import this.
+What decodes and compares is imported when there is something to look for: it takes seconds.
 """
 
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import structlog
-from sqlalchemy import Row, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from licensing.cases import SeenClip, open_case
 from licensing.handles import confirmed_accounts
 from licensing.segments import Segment
-from licensing.tables import traces
-from media import tracing
+from licensing.tables import submissions
 from media.errors import MediaError
 from media.places import Place
 from media.storage import Storage
 
+if TYPE_CHECKING:
+    from media.tracing import Sighting
+
 log = structlog.get_logger()
 
-_DUE = text("""
-    SELECT submission.book_id, submission.clip_id, submission.clipper_id, clip.place
-    FROM licensing.submissions AS submission
-    JOIN media.clips AS clip ON clip.book_id = submission.book_id AND clip.clip_id = submission.clip_id
-    WHERE clip.state IN ('identified', 'unrecognised') AND clip.place IS NOT NULL
-      AND NOT EXISTS (
-          SELECT FROM licensing.traces AS trace
-          WHERE trace.book_id = submission.book_id AND trace.clip_id = submission.clip_id
-      )
-    ORDER BY submission.book_id, submission.clip_id
-""")
+UNTRACED: LiteralString = """
+    licensing.submissions AS submission JOIN media.clips AS clip USING (book_id, clip_id)
+    WHERE sightings IS NULL AND clip.state IN ('identified', 'unrecognised') AND clip.place IS NOT NULL
+"""
+"""Submissions that are to be looked for, as a FROM clause."""
+
+_DUE = text(f"SELECT book_id, clip_id, clipper_id, place FROM {UNTRACED} ORDER BY book_id, clip_id")
 
 
 async def trace_due(engine: AsyncEngine, storage: Storage, index: Path) -> int:
@@ -60,19 +57,22 @@ async def trace_due(engine: AsyncEngine, storage: Storage, index: Path) -> int:
     return len(due)
 
 
-async def _trace(engine: AsyncEngine, row: Row[Any], seen: Sequence[tracing.Sighting]) -> None:
+async def _trace(engine: AsyncEngine, row: Row[Any], seen: "Sequence[Sighting]") -> None:
     """Open what cases there are, and remember that this was looked for."""
     in_order = sorted(seen, key=lambda each: each.book_id)
     for book_id, sightings in groupby(in_order, lambda each: each.book_id):
         async with engine.begin() as connection:
             await _tell(connection, book_id, row, tuple(_segment(each) for each in sightings))
-    values = {"book_id": row.book_id, "clip_id": row.clip_id, "sightings": len(seen)}
+    its = submissions.c
+    here = update(submissions).where(its.book_id == row.book_id, its.clip_id == row.clip_id)
     async with engine.begin() as connection:
-        await connection.execute(insert(traces).values(values).on_conflict_do_nothing())
+        await connection.execute(here.values(sightings=len(seen)))
 
 
-async def _look(engine: AsyncEngine, storage: Storage, index: Path, row: Row[Any]) -> list[tracing.Sighting]:
+async def _look(engine: AsyncEngine, storage: Storage, index: Path, row: Row[Any]) -> "list[Sighting]":
     """Where it shows streams of other hosts; nowhere, if its bytes are gone."""
+    from media import tracing
+
     try:
         async with storage.local(Place.parse(row.place)) as path:
             found = await tracing.trace(engine, index, path)
@@ -87,6 +87,6 @@ async def _tell(connection: AsyncConnection, book_id: int, row: Row[Any], segmen
     await open_case(connection, book_id, SeenClip(f"{row.book_id}:{row.clip_id}", row.clipper_id, accounts, segments))
 
 
-def _segment(sighting: tracing.Sighting) -> Segment:
+def _segment(sighting: "Sighting") -> Segment:
     known = {name: sighting.match[name] for name in Segment.__struct_fields__ if name != "title"}
     return Segment(title=sighting.title, **known)

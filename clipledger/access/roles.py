@@ -30,6 +30,9 @@ SCOPES: Mapping[str, str] = {
     "licences:write": "make offers, decide on applications, grant and revoke licences, review clips, dispute",
     "licences:policy": "set the bounds of splits, decide appeals",
     "webhooks:manage": "say where a book's events are sent",
+    "settlement:read": "read a book's imports, sales, suspense and statements",
+    "settlement:import": "import marketplaces' reports, attribute sales, draft and submit statements",
+    "settlement:approve": "approve what another person has submitted",
     "parties:manage": "register agencies, confirm handles",
     "party:read": "read what is one's own as a clipper or agency",
     "party:write": "apply, accept, submit clips and dispute as a clipper, propose as an agency",
@@ -43,11 +46,40 @@ OPERATOR = "operator"
 
 ROLES: Mapping[str, frozenset[str]] = {
     "host": frozenset(
-        {"ledger:read", "media:read", "media:write", "licences:read", "licences:write", "webhooks:manage"}
+        {
+            "ledger:read",
+            "media:read",
+            "media:write",
+            "licences:read",
+            "licences:write",
+            "webhooks:manage",
+            "settlement:read",
+        }
     ),
     "reviewer": frozenset({"media:read", "media:write", "licences:read", "licences:write"}),
-    "finance": frozenset({"ledger:read", "ledger:post", "ledger:seal", "media:read", "licences:read", "audit:read"}),
-    "approver": frozenset({"ledger:read", "ledger:lock", "ledger:seal", "licences:read", "audit:read"}),
+    "finance": frozenset(
+        {
+            "ledger:read",
+            "ledger:post",
+            "ledger:seal",
+            "media:read",
+            "licences:read",
+            "settlement:read",
+            "settlement:import",
+            "audit:read",
+        }
+    ),
+    "approver": frozenset(
+        {
+            "ledger:read",
+            "ledger:lock",
+            "ledger:seal",
+            "licences:read",
+            "settlement:read",
+            "settlement:approve",
+            "audit:read",
+        }
+    ),
     OPERATOR: frozenset(
         {
             "ledger:read",
@@ -56,6 +88,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "media:import",
             "licences:read",
             "licences:policy",
+            "settlement:read",
             "parties:manage",
             "books:open",
             "access:manage",

@@ -285,6 +285,7 @@ CREATE TABLE licensing.submissions (
     decided_by    text,
     decided_at    timestamptz,
     reason        text,
+    sightings     integer CHECK (sightings >= 0),  -- in other hosts' streams, where it is looked for once
     PRIMARY KEY (book_id, submission_id),
     CONSTRAINT submissions_clip UNIQUE (book_id, clip_id),
     CONSTRAINT submissions_grant FOREIGN KEY (book_id, grant_id) REFERENCES licensing.grants
@@ -292,6 +293,7 @@ CREATE TABLE licensing.submissions (
 
 CREATE INDEX submissions_of_clipper ON licensing.submissions (clipper_id, submission_id);
 CREATE INDEX submissions_of_grant ON licensing.submissions (book_id, grant_id, submission_id);
+CREATE INDEX submissions_untraced ON licensing.submissions (book_id, clip_id) WHERE sightings IS NULL;
 CREATE INDEX submissions_moving ON licensing.submissions (book_id, review_by)
     WHERE state IN ('submitted', 'identifying', 'identified', 'unrecognised');
 
@@ -389,15 +391,6 @@ CREATE TABLE licensing.cases (
 
 CREATE INDEX cases_looking ON licensing.cases (book_id, case_id) WHERE state = 'looking';
 
--- Submissions that were looked for in other hosts' streams, which happens once.
-CREATE TABLE licensing.traces (
-    book_id   bigint NOT NULL,
-    clip_id   bigint NOT NULL,
-    traced_at timestamptz NOT NULL DEFAULT now(),
-    sightings integer NOT NULL CHECK (sightings >= 0),
-    PRIMARY KEY (book_id, clip_id)
-);
-
 -- Events and their delivery ----------------------------------------------------------------------------------
 
 -- Each change of state, as it is told: who did it, from which state to which.
@@ -486,7 +479,7 @@ GRANT SELECT, INSERT, UPDATE ON licensing.offers, licensing.applications, licens
 GRANT SELECT, INSERT ON licensing.terms_versions, licensing.grant_changes TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE ON licensing.submissions, licensing.publications TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE ON licensing.claims, licensing.cases TO clipledger_app;
-GRANT SELECT, INSERT ON licensing.claim_evidence, licensing.traces TO clipledger_app;
+GRANT SELECT, INSERT ON licensing.claim_evidence TO clipledger_app;
 GRANT SELECT, INSERT (book_id, type, subject, subject_id, state, was, side, actor, clipper_id, detail)
     ON licensing.events TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE (url, description, types, secret, former_secret, former_until, disabled_at)

@@ -41,5 +41,5 @@ async def _work(urls: DatabaseUrls) -> None:
     async with engine.begin() as connection:
         for statement in _FOUND:
             await connection.execute(statement)
-        await advance(connection)
+        await advance(connection, 1)
     await engine.dispose()

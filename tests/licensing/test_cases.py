@@ -38,7 +38,7 @@ async def reported(engine: AsyncEngine, host: Host, account: str = ACCOUNT, **mo
 
 async def concluded(engine: AsyncEngine, host: Host, case: Case) -> Case:
     async with engine.begin() as connection:
-        await cases.advance_cases(connection)
+        await cases.advance_cases(connection, host.book_id)
         return await cases.find_case(connection, host.book_id, case.case_id)
 
 
@@ -302,7 +302,7 @@ async def test_a_host_reports_reads_and_settles_over_http(
     source = await stream(app_engine, host.book_id)
     await identified(app_engine, host.book_id, told["clip_id"], segment(source))
     async with app_engine.begin() as connection:
-        await cases.advance_cases(connection)
+        await cases.advance_cases(connection, host.book_id)
     place = made.headers["location"]
     opened = (await client.get(place, headers=host.person.bearer)).json()
     assert opened["contact_sheet"] == f"{host.path}/clips/{told['clip_id']}/contact-sheet"

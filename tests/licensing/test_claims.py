@@ -84,7 +84,7 @@ def late(app_engine: AsyncEngine, grant: Granted) -> Callable[..., Awaitable[Non
             await connection.execute(change, {"claim": claim.claim_id})
         if strike:
             async with app_engine.begin() as connection:
-                await apply_deadlines(connection)
+                await apply_deadlines(connection, grant.book_id)
 
     return made
 
@@ -263,11 +263,11 @@ async def test_the_clock_changes_nothing_before_the_deadline_and_nothing_twice(
 ) -> None:
     claim = await opened()
     async with app_engine.begin() as connection:
-        await apply_deadlines(connection)
+        await apply_deadlines(connection, grant.book_id)
     assert (await _now(app_engine, grant, claim)).state == "open"
     await late(claim, "respond_by")
     async with app_engine.begin() as connection:
-        assert await apply_deadlines(connection) == 0
+        assert await apply_deadlines(connection, grant.book_id) == 0
     assert await events_of(app_engine, grant.book_id) == ["claim.opened", "claim.upheld"]
 
 
@@ -336,7 +336,7 @@ async def test_an_answer_that_holds_the_claim_is_not_overtaken_by_the_clock(
         async with app_engine.begin() as connection:  # as the clock sees it that has already passed the deadline
             late = "UPDATE licensing.claims SET respond_by = now() - interval '1 hour' WHERE claim_id = :claim"
             await answering.execute(text(late), {"claim": claim.claim_id})
-            await apply_deadlines(connection)
+            await apply_deadlines(connection, grant.book_id)
         await answering.commit()
     assert (await _now(app_engine, grant, claim)).state == "responded"
 
@@ -347,7 +347,7 @@ async def test_an_answer_that_waited_for_the_clock_comes_too_late(
     claim = await opened()
     await late(claim, "respond_by", strike=False)
     async with app_engine.connect() as striking:
-        await apply_deadlines(striking)
+        await apply_deadlines(striking, grant.book_id)
         answer = asyncio.ensure_future(moved(claim, "responded", CLIPPER))
         await asyncio.sleep(0.05)
         await striking.commit()

@@ -140,7 +140,7 @@ async def test_a_locked_rate_holds_until_its_day_and_the_clock_brings_the_row_af
     assert (accepted.version_no, accepted.proposed_no, accepted.proposed_until) == (1, 2, None)
     free = begun + timedelta(days=30)
     async with app_engine.begin() as connection:
-        assert await renewal.apply_renewals(connection) == 0
+        assert await renewal.apply_renewals(connection, host.book_id) == 0
         found = (await load_register(connection, host.book_id)).grant(granted.grant_id)
         assert found is not None
         versions = [found.standing_at(at).scope for at in (free - timedelta(seconds=1), free)]
@@ -153,8 +153,8 @@ async def test_a_locked_rate_holds_until_its_day_and_the_clock_brings_the_row_af
 
     await let_pass(owner_engine, granted, timedelta(days=20))
     async with app_engine.begin() as connection:
-        assert await renewal.apply_renewals(connection) == 1
-        assert await renewal.apply_renewals(connection) == 0
+        assert await renewal.apply_renewals(connection, host.book_id) == 1
+        assert await renewal.apply_renewals(connection, host.book_id) == 0
     applied = await row_of(app_engine, granted)
     assert (applied.version_no, applied.proposed_no) == (2, None)
     assert (await events_of(app_engine, host.book_id))[-1] == "grant.terms-in-force"
@@ -184,7 +184,7 @@ async def test_what_was_agreed_on_comes_into_force_also_after_the_grant_was_revo
     assert (await do(app_engine, granting.revoke, granted)).proposed_no == 2
     await let_pass(owner_engine, granted, timedelta(days=2))
     async with app_engine.begin() as connection:
-        assert await renewal.apply_renewals(connection) == 1
+        assert await renewal.apply_renewals(connection, host.book_id) == 1
     row = await row_of(app_engine, granted)
     assert (row.state, row.version_no, row.proposed_no) == ("revoked", 2, None)
 
@@ -220,9 +220,9 @@ async def test_a_window_that_waits_for_newer_terms_is_not_expired(
         its = {"grant": granted.grant_id}
         await connection.execute(text("UPDATE licensing.grants SET ends_at = now() WHERE grant_id = :grant"), its)
     async with app_engine.begin() as connection:
-        await granting.expire_grants(connection)
-        await renewal.apply_renewals(connection)
-        await granting.expire_grants(connection)
+        await granting.expire_grants(connection, host.book_id)
+        await renewal.apply_renewals(connection, host.book_id)
+        await granting.expire_grants(connection, host.book_id)
     row = await row_of(app_engine, granted)
     assert (row.state, row.version_no, row.ends_at) == ("active", 2, None)
 

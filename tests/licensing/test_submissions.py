@@ -46,7 +46,7 @@ async def recognised(
 
 async def advanced(engine: AsyncEngine, made: Submission, grant: Granted) -> Submission:
     async with engine.begin() as connection:
-        await reviewing.advance(connection)
+        await reviewing.advance(connection, grant.book_id)
         return await submissions.find_submission(connection, grant.book_id, made.submission_id)
 
 
@@ -55,8 +55,8 @@ async def overdue(engine: AsyncEngine, made: Submission, grant: Granted) -> Subm
     past = "UPDATE licensing.submissions SET review_by = now() WHERE book_id = :book AND submission_id = :id"
     await sql(engine, past, book=grant.book_id, id=made.submission_id)
     async with engine.begin() as connection:
-        await reviewing.approve_due(connection)
-        assert await reviewing.approve_due(connection) == 0
+        await reviewing.approve_due(connection, grant.book_id)
+        assert await reviewing.approve_due(connection, grant.book_id) == 0
         return await submissions.find_submission(connection, grant.book_id, made.submission_id)
 
 
@@ -229,7 +229,7 @@ async def test_two_clocks_at_once_move_a_submission_once(
 
     async def clock() -> None:
         async with app_engine.begin() as connection:
-            await reviewing.advance(connection)
+            await reviewing.advance(connection, host.book_id)
 
     await asyncio.gather(clock(), clock())
     assert await events_of(app_engine, host.book_id) == ["submission.submitted", "submission.unrecognised"]
@@ -244,7 +244,7 @@ async def test_what_nothing_speaks_against_is_approved_when_its_time_has_come(
     grant = await new_grant(host, terms=terms(review_hours=1))
     made = await recognised(app_engine, grant)
     async with app_engine.begin() as connection:
-        await reviewing.approve_due(connection)
+        await reviewing.approve_due(connection, host.book_id)
         assert (await submissions.find_submission(connection, host.book_id, made.submission_id)).state == "identified"
     approved = await overdue(app_engine, made, grant)
     assert (approved.state, approved.decided_by) == ("approved", "job:submissions")
@@ -384,7 +384,7 @@ async def test_a_clip_goes_from_its_clipper_to_the_host_and_back(
         app_engine, host.book_id, answer.json()["clip_id"], segment(await stream(app_engine, host.book_id, "October"))
     )
     async with app_engine.begin() as connection:
-        await reviewing.advance(connection)
+        await reviewing.advance(connection, host.book_id)
 
     queue = await client.get(f"{host.path}/submissions/to-review", headers=host.person.bearer)
     told = queue.json()["data"][0]

@@ -1,0 +1,225 @@
+"""The room's tables as SQLAlchemy Core sees them.
+
+What they mean and the rules they hold stand in `migrations/sql/0006_settlement.up.sql`.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(schema="settlement")
+
+_ASCII = Text(collation="C")
+_NAMES = ARRAY(_ASCII)
+_INSTANT = DateTime(timezone=True)
+_NOW = text("now()")
+
+
+def _book() -> Column[int]:
+    return Column("book_id", BigInteger, nullable=False)
+
+
+def _number(name: str, *, primary_key: bool = False) -> Column[int]:
+    return Column(name, BigInteger, Identity(always=True), nullable=False, primary_key=primary_key)
+
+
+def _made(name: str) -> Column[object]:
+    return Column(name, _INSTANT, nullable=False, server_default=_NOW)
+
+
+imports = Table(
+    "imports",
+    metadata,
+    _book(),
+    _number("import_id"),
+    Column("name", Text, nullable=False),
+    Column("sha256", _ASCII, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("key", _ASCII),
+    Column("format", _ASCII, nullable=False),
+    Column("columns", ARRAY(Text), nullable=False),
+    Column("as_of", _INSTANT, nullable=False),
+    Column("zone", _ASCII, nullable=False),
+    Column("on_fault", _ASCII, nullable=False),
+    Column("state", _ASCII, nullable=False, server_default="reading"),
+    Column("rows_read", BigInteger, nullable=False, server_default="0"),
+    Column("bytes_read", BigInteger, nullable=False, server_default="0"),
+    Column("parked", BigInteger, nullable=False, server_default="0"),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    Column("failure", JSONB),
+    Column("created_by", Text, nullable=False),
+    _made("created_at"),
+    Column("finished_at", _INSTANT),
+    PrimaryKeyConstraint("book_id", "import_id"),
+    UniqueConstraint("book_id", "sha256", name="imports_file"),
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    _book(),
+    Column("import_id", BigInteger, nullable=False),
+    Column("row_no", BigInteger, nullable=False),
+    Column("marketplace", _ASCII, nullable=False),
+    Column("order_no", _ASCII, nullable=False),
+    Column("line_no", _ASCII, nullable=False),
+    Column("currency", _ASCII, nullable=False),
+    Column("product", _ASCII, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("refunded", BigInteger, nullable=False),
+    Column("gmv", BigInteger, nullable=False),
+    Column("net_gmv", BigInteger, nullable=False),
+    Column("estimated", BigInteger, nullable=False),
+    Column("actual", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("state", _ASCII, nullable=False),
+    Column("platform", _ASCII),
+    Column("handle", _ASCII),
+    Column("content_id", _ASCII),
+    Column("tracking_id", _ASCII),
+    Column("territory", _ASCII),
+    Column("placed_at", _INSTANT),
+    Column("settled_at", _INSTANT),
+    Column("raw", ARRAY(Text), nullable=False),
+    PrimaryKeyConstraint("book_id", "import_id", "row_no"),
+    ForeignKeyConstraint(
+        ["book_id", "import_id"], [imports.c.book_id, imports.c.import_id], name="observations_import"
+    ),
+    Index("observations_of_line", "book_id", "order_no", "line_no"),
+)
+
+parked_rows = Table(
+    "parked_rows",
+    metadata,
+    _book(),
+    Column("import_id", BigInteger, nullable=False),
+    Column("row_no", BigInteger, nullable=False),
+    Column("column_name", Text),
+    Column("value", Text),
+    Column("rule", Text, nullable=False),
+    Column("raw", ARRAY(Text), nullable=False),
+    _made("parked_at"),
+    Column("settled_by", Text),
+    Column("settled_at", _INSTANT),
+    Column("reason", Text),
+    PrimaryKeyConstraint("book_id", "import_id", "row_no"),
+    ForeignKeyConstraint(["book_id", "import_id"], [imports.c.book_id, imports.c.import_id], name="parked_rows_import"),
+)
+
+resolutions = Table(
+    "resolutions",
+    metadata,
+    _book(),
+    _number("resolution_id"),
+    Column("matches", _ASCII, nullable=False),
+    Column("grant_id", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("resolved_by", Text, nullable=False),
+    _made("resolved_at"),
+    Column("withdrawn_at", _INSTANT),
+    PrimaryKeyConstraint("book_id", "resolution_id"),
+    Index("resolutions_one", "book_id", "matches", unique=True, postgresql_where=text("withdrawn_at IS NULL")),
+)
+
+sales = Table(
+    "sales",
+    metadata,
+    _book(),
+    _number("sale_id"),
+    Column("marketplace", _ASCII, nullable=False),
+    Column("order_no", _ASCII, nullable=False),
+    Column("line_no", _ASCII, nullable=False),
+    Column("as_of", _INSTANT, nullable=False),
+    Column("sha256", _ASCII, nullable=False),
+    Column("import_id", BigInteger, nullable=False),
+    Column("row_no", BigInteger, nullable=False),
+    Column("currency", _ASCII, nullable=False),
+    Column("product", _ASCII, nullable=False),
+    Column("gmv", BigInteger, nullable=False),
+    Column("net_gmv", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("state", _ASCII, nullable=False),
+    Column("platform", _ASCII),
+    Column("handle", _ASCII),
+    Column("content_id", _ASCII),
+    Column("tracking_id", _ASCII),
+    Column("territory", _ASCII),
+    Column("sold_at", _INSTANT, nullable=False),
+    Column("sold_on", Date, nullable=False),
+    Column("settled_at", _INSTANT),
+    Column("rule", _ASCII),
+    Column("confidence", SmallInteger, nullable=False, server_default="0"),
+    Column("grant_id", BigInteger),
+    Column("clipper_id", BigInteger),
+    Column("submission_id", BigInteger),
+    Column("offer_id", BigInteger),
+    Column("version_no", Integer),
+    Column("reason", Text),
+    Column("change_no", Integer, nullable=False, server_default="0"),
+    Column("posted", BigInteger, nullable=False, server_default="0"),
+    Column("suspense", BigInteger, nullable=False, server_default="0"),
+    Column("platform_part", BigInteger, nullable=False, server_default="0"),
+    Column("agency_part", BigInteger, nullable=False, server_default="0"),
+    Column("host_part", BigInteger, nullable=False, server_default="0"),
+    Column("clipper_part", BigInteger, nullable=False, server_default="0"),
+    Column("agency_id", BigInteger),
+    Column("tier", BigInteger, nullable=False, server_default="0"),
+    Column("fee_earned", Boolean, nullable=False, server_default=text("false")),
+    Column("stage", _ASCII, nullable=False, server_default="held"),
+    Column("reserved", BigInteger, nullable=False, server_default="0"),
+    Column("release_on", Date),
+    Column("reserve_until", Date),
+    PrimaryKeyConstraint("book_id", "sale_id"),
+    UniqueConstraint("book_id", "marketplace", "order_no", "line_no", name="sales_line"),
+    Index("sales_in_suspense", "book_id", "sale_id", postgresql_where=text("rule IS NULL")),
+    Index(
+        "sales_to_release", "book_id", "release_on", postgresql_where=text("stage = 'held' AND release_on IS NOT NULL")
+    ),
+    Index("sales_reserved", "book_id", "reserve_until", postgresql_where=text("reserved <> 0")),
+    Index("sales_of_clipper", "book_id", "clipper_id", "sold_on"),
+    Index("sales_of_grant", "book_id", "grant_id", postgresql_where=text("grant_id IS NOT NULL")),
+)
+
+accruals = Table(
+    "accruals",
+    metadata,
+    _book(),
+    Column("sale_id", BigInteger, nullable=False),
+    Column("change_no", Integer, nullable=False),
+    Column("cause", _ASCII, nullable=False),
+    Column("entry_id", BigInteger, nullable=False),
+    Column("import_id", BigInteger),
+    Column("row_no", BigInteger),
+    Column("due", BigInteger, nullable=False),
+    Column("suspense", BigInteger, nullable=False),
+    Column("platform_part", BigInteger, nullable=False),
+    Column("agency_part", BigInteger, nullable=False),
+    Column("host_part", BigInteger, nullable=False),
+    Column("clipper_part", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("stage", _ASCII, nullable=False),
+    Column("grant_id", BigInteger),
+    Column("version_no", Integer),
+    Column("tier", BigInteger, nullable=False),
+    _made("recorded_at"),
+    PrimaryKeyConstraint("book_id", "sale_id", "change_no"),
+    ForeignKeyConstraint(["book_id", "sale_id"], [sales.c.book_id, sales.c.sale_id], name="accruals_sale"),
+    Index("accruals_of_entry", "book_id", "entry_id"),
+)
