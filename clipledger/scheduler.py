@@ -64,21 +64,18 @@ TICKS = (
     Tick(jobs.forget_old_jobs, CronTrigger(hour=3, minute=17, timezone=UTC)),
 )
 
-_DUE: LiteralString = """
-    SELECT EXISTS (SELECT FROM media.{} WHERE state = 'waiting' OR (state = 'working' AND leased_until < now()))
-"""
+_ANY: LiteralString = "SELECT EXISTS (SELECT FROM {})"
+_DUE: LiteralString = _ANY.format("media.{} WHERE state = 'waiting' OR (state = 'working' AND leased_until < now())")
 LOOKS: Mapping[jobs.Job, LiteralString] = {
     jobs.fingerprint_sources: _DUE.format("recordings"),
     jobs.identify_clips: _DUE.format("clips"),
-    jobs.review_clips: f"SELECT EXISTS (SELECT FROM {MOVED})",
-    jobs.conclude_cases: f"SELECT EXISTS (SELECT FROM {LOOKED_FOR})",
-    jobs.trace_clips: f"SELECT EXISTS (SELECT FROM {UNTRACED})",
-    jobs.send_webhooks: """
-        SELECT EXISTS (
-            SELECT FROM licensing.webhook_deliveries
-            WHERE state = 'waiting' AND due_at <= now() AND (leased_until IS NULL OR leased_until < now())
-        )
-    """,
+    jobs.review_clips: _ANY.format(MOVED),
+    jobs.conclude_cases: _ANY.format(LOOKED_FOR),
+    jobs.trace_clips: _ANY.format(UNTRACED),
+    jobs.send_webhooks: _ANY.format("""
+        licensing.webhook_deliveries
+        WHERE state = 'waiting' AND due_at <= now() AND (leased_until IS NULL OR leased_until < now())
+    """),
 }
 """Jobs that are asked for when there is something to do, and the query that tells."""
 

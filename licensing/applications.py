@@ -155,6 +155,16 @@ async def find_own_application(connection: AsyncConnection, clipper_id: int, app
     return await _one(connection, applications.c.clipper_id == clipper_id, application_id)
 
 
+async def book_of_application(connection: AsyncConnection, clipper_id: int, application_id: int) -> int:
+    """To whose offer this clipper has applied. Raises ApplicationNotFound where it is none of the clipper's."""
+    its = applications.c
+    chosen = select(its.book_id).where(its.clipper_id == clipper_id, its.application_id == application_id)
+    book_id: int | None = await connection.scalar(chosen)
+    if book_id is None:
+        raise ApplicationNotFound("application", application_id)
+    return book_id
+
+
 async def list_applications(
     connection: AsyncConnection,
     book_id: int,

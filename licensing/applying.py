@@ -24,8 +24,8 @@ from licensing.events import Change, record
 from licensing.handles import confirmed_accounts
 from licensing.offers import LIVING, Offer, TermsVersion, book_of_offer, find_terms, lock_offer, places_taken
 from licensing.parties import find_party
-from licensing.states import By
-from licensing.tables import applications, clipper_facts, grants, submissions
+from licensing.states import HANDLE, By
+from licensing.tables import applications, clipper_facts, grants, handles, submissions
 from licensing.terms import Terms
 from licensing.vocabulary import check_text
 
@@ -45,12 +45,13 @@ async def apply_for_offer(
     accept_sha256: str,
     ip: str | None = None,
 ) -> Application:
-    """Apply, accepting the newest terms, whose hash this must be; approved at once where the offer's rules say so.
+    """Apply, accepting the newest terms, whose hash this must be; approved at once where the offer's rules say so
+    and an account is confirmed.
 
     Raises:
         OfferNotFound: there is none, or it is a draft.
         InvalidApplication: the message is too long.
-        InvalidHandle: no account of the clipper is confirmed on a platform of the terms.
+        InvalidHandle: the clipper has claimed no account on a platform of the terms.
         WrongTransition: the offer takes no applications now.
         DeadlinePassed, NotAccepted, QuotaReached, AlreadyApplied, AlreadyGranted
         ExclusiveElsewhere: the rules approve, but another grant keeps this one from being made.
@@ -64,7 +65,7 @@ async def apply_for_offer(
     if accept_sha256 != version.sha256:
         raise NotAccepted("accept_sha256", accept_sha256)
     facts = await facts_of(connection, clipper_id, version.terms.split.currency)
-    _check_platforms(facts, version.terms)
+    await _check_platforms(connection, clipper_id, version.terms)
     await _check_place(connection, book_id, offer, clipper_id)
     findings = assess(offer.approval, facts) if offer.approval else []
     values = {"message": said, "submitted_by": by.actor, "submitted_ip": ip, "submitted_at": now}
@@ -72,7 +73,8 @@ async def apply_for_offer(
     about = {"offer_id": offer_id, "version_no": version.version_no}
     told = Change("submitted", application_id, "submitted", clipper_id=clipper_id, detail=about)
     await record(connection, book_id, "application", by, [told])
-    if offer.approval and passed(findings):
+    proved = {*facts.platforms} & {*version.terms.platforms}
+    if offer.approval and proved and passed(findings):
         return await approve_application(connection, book_id, application_id, RULES)
     return await find_application(connection, book_id, application_id)
 
@@ -87,10 +89,14 @@ def _check_open(offer: Offer, terms: Terms, now: datetime) -> None:
         raise DeadlinePassed("ends_at", terms.ends_at.isoformat(), "the terms have ended")
 
 
-def _check_platforms(facts: Facts, terms: Terms) -> None:
-    if not {*facts.platforms} & {*terms.platforms}:
-        rule = f"first have an account confirmed on one of {', '.join(terms.platforms)}"
-        raise InvalidHandle("platforms", ", ".join(facts.platforms), rule)
+async def _check_platforms(connection: AsyncConnection, clipper_id: int, terms: Terms) -> None:
+    """An account that is claimed will do: whoever is applied to may confirm it, before approving."""
+    its = handles.c
+    mine = select(its.platform).distinct().where(its.clipper_id == clipper_id, its.state.in_(HANDLE.initial))
+    platforms = set(await connection.scalars(mine))
+    if not platforms & {*terms.platforms}:
+        rule = f"first claim an account on one of {', '.join(terms.platforms)}"
+        raise InvalidHandle("platforms", ", ".join(sorted(platforms)), rule)
 
 
 async def _check_place(connection: AsyncConnection, book_id: int, offer: Offer, clipper_id: int) -> None:

@@ -168,7 +168,7 @@ _CLIPPERS = text(f"""
     SELECT {columns.of_integers("party.party_id")} AS ids,
            string_agg(CASE WHEN licence.this THEN 'granted' WHEN applicant.clipper_id IS NOT NULL THEN 'applicant'
                            WHEN licence.ours THEN 'licensed' ELSE 'unlicensed' END, ',') AS standings,
-           {columns.of_words("CAST(party.categories AS text)", "CAST(party.languages AS text)")} AS words,
+           {columns.of_words("party.categories", "party.languages")} AS words,
            {", ".join(f"{columns.of_doubles(column)} AS {name}" for name, column in _NUMBERS.items())}
     FROM licensing.parties AS party
     LEFT JOIN sold ON sold.clipper_id = party.party_id

@@ -119,7 +119,7 @@ _LOOKED_FOR = text(f"""
     FROM {LOOKED_FOR} AND book_id = :book_id
     ORDER BY case_id
     FOR UPDATE OF found SKIP LOCKED
-""")
+""")  # noqa: S608 - of constants
 
 
 async def advance_cases(connection: AsyncConnection, book_id: int) -> int:

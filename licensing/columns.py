@@ -25,8 +25,8 @@ def of_flags(condition: str) -> str:
 
 
 def of_words(*columns: str) -> str:
-    """SQL for several columns of words at once: a word each, or an array of them cast to text. None is null."""
-    return f"""string_agg({" || ';' || ".join(columns)}, '|')"""
+    """SQL for several columns of words at once: a word each, or an array of them. None is null."""
+    return f"string_agg(concat_ws(';', {', '.join(columns)}), '|')"
 
 
 def integers(answer: bytes | None) -> Whole:

@@ -30,13 +30,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.errors import AlreadyClaimed, HandleNotFound, HandleTaken, InvalidHandle
-from licensing.offers import LIVING
 from licensing.proofs import Proof
 from licensing.states import HANDLE, By
 from licensing.tables import applications, grants, handles
 from licensing.vocabulary import check_platform, normal_handle
 
 State = Literal["claimed", "confirmed", "refused", "released"]
+_DEALING = ("active", "suspended")
+"""States of a grant by which a host has to do with a clipper."""
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another
 _CODE_LENGTH = 10  # of 32 letters each: 50 bits
 
@@ -221,9 +222,11 @@ async def _decide(connection: AsyncConnection, row: Row[Any], action: str, by: B
 
 
 def _known_to(book_id: int) -> ColumnElement[bool]:
-    """The clipper has an open application with the host, or a grant that has not ended."""
+    """The clipper has an open application with the host, or a grant that it has accepted and that has not ended: what
+    a host offers by itself lets it decide on nobody's accounts.
+    """
     given, asked = grants.c, applications.c
-    granted = select(given.clipper_id).where(given.book_id == book_id, given.state.in_(LIVING))
+    granted = select(given.clipper_id).where(given.book_id == book_id, given.state.in_(_DEALING))
     applying = select(asked.clipper_id).where(asked.book_id == book_id, asked.state == "submitted")
     return handles.c.clipper_id.in_(granted.union_all(applying))
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, null, select, update
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, and_, func, insert, literal, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.approval import Approval, check_approval, decode_approval
@@ -192,7 +192,8 @@ async def find_terms(
     its = terms_versions.c
     chosen = _versions(book_id, offer_id).limit(1)
     if version_no is not None:
-        chosen = chosen.where(its.version_no == version_no)
+        asked = literal(version_no, BigInteger)  # for it may be more than a version can be
+        chosen = chosen.where(its.version_no == asked)
     row = (await connection.execute(chosen)).one_or_none()
     if row is None:
         await find_offer(connection, book_id, offer_id)

@@ -39,6 +39,8 @@ async def make_offer(
 
     Raises what `create_offer`, `publish_terms` and `move_offer` raise.
     """
+    if opened and terms is None:
+        raise NothingPublished("terms", None, "an offer opens with terms: send them along, or open it later")
     offer_id = (await create_offer(connection, book_id, about, by)).offer_id
     if terms is not None:
         await publish_terms(connection, book_id, offer_id, terms, by)

@@ -24,7 +24,7 @@ _MOST_ACCOUNTS = 20
 _Account = tuple[str, str]
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClipperAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A handle on a platform."""
 
     platform: str
@@ -35,7 +35,7 @@ class ClipperRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A clipper as its host knows it, with at least one account."""
 
     name: str
-    handles: tuple[Account, ...]
+    handles: tuple[ClipperAccount, ...]
     country: str | None = None
     languages: tuple[str, ...] = ()
 
@@ -100,7 +100,7 @@ def _check(number: int, row: ClipperRow) -> _Checked:
     return _Checked(number, profile, tuple(dict.fromkeys(accounts)))
 
 
-def _account(field: str, account: Account) -> _Account:
+def _account(field: str, account: ClipperAccount) -> _Account:
     platform = check_platform(account.platform, InvalidHandle, f"{field}.platform")
     return platform, normal_handle(account.handle, f"{field}.handle")
 

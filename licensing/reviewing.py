@@ -56,7 +56,7 @@ _MOVED = text(f"""
     FROM {MOVED} AND book_id = :book_id
     ORDER BY submission_id
     FOR UPDATE OF submission SKIP LOCKED
-""")
+""")  # noqa: S608 - of constants
 
 _MOVE = text("""
     UPDATE licensing.submissions AS submission SET state = moved.state, findings = moved.findings
@@ -164,16 +164,19 @@ async def list_to_review(
 async def approve(
     connection: AsyncConnection, book_id: int, submission_id: int, *, confirmed: bool, by: By
 ) -> Submission:
-    """It may be posted. `confirmed`: the reviewer has seen the disclosure that was not found.
+    """It may be posted, also after a rejection that was wrong. `confirmed`: the reviewer has seen the disclosure that
+    was not found.
 
     Raises:
         SubmissionNotFound, WrongTransition
-        NotDisclosed: the disclosure was not found, and the reviewer doesn't say to have seen it.
+        NotDisclosed: the disclosure was not found or not accepted, and the reviewer doesn't say to have seen it.
     """
     found = await lock_submission(connection, book_id, submission_id)
     SUBMISSION.target(found.state, "approved", by.side)
-    if found.disclosed == "missing" and not confirmed:
-        raise NotDisclosed("disclosure", "missing", "say confirmed where you have seen it in the clip or its caption")
+    if found.disclosed in ("missing", "refused") and not confirmed:
+        raise NotDisclosed(
+            "disclosure", found.disclosed, "say confirmed where you have seen it in the clip or its caption"
+        )
     values = {"disclosed": "confirmed" if confirmed else found.disclosed, **_decided(by, None)}
     return await move(connection, book_id, found, "approved", by, **values)
 

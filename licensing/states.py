@@ -112,7 +112,7 @@ SUBMISSION = Machine(
         _to("identifying", "taken up", "submitted", "system"),
         _to("identified", "identified", "submitted identifying unrecognised", "system"),
         _to("unrecognised", "unrecognised", "submitted identifying", "system"),
-        _to("approved", "approved", "identified unrecognised", "host"),
+        _to("approved", "approved", "identified unrecognised rejected", "host"),
         _to("approved", "approved", "identified", "system"),
         _to("rejected", "rejected", "identified unrecognised approved", "host"),
         _to("live", "published", "approved", "clipper host"),

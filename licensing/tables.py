@@ -84,6 +84,8 @@ handles = Table(
     _made("claimed_at"),
     Column("decided_by", Text),
     Column("decided_at", _INSTANT),
+    Index("handles_of_clipper", "clipper_id", "handle_id"),
+    Index("handles_waiting", "handle_id", postgresql_where=text("state = 'claimed'")),
     Index("handles_confirmed", "platform", "handle", unique=True, postgresql_where=text("state = 'confirmed'")),
     Index(
         "handles_claimed_once",
@@ -282,6 +284,14 @@ grants = Table(
     Index("grants_of_clipper", "clipper_id", "grant_id"),
     Index("grants_certificate", "certificate_no"),
     Index("grants_handles", "handles", postgresql_using="gin"),
+    Index("grants_reference", "book_id", "reference", postgresql_where=text("reference IS NOT NULL")),
+    Index("grants_offered", "book_id", "respond_by", postgresql_where=text("state = 'offered'")),
+    Index(
+        "grants_waiting",
+        "book_id",
+        "grant_id",
+        postgresql_where=text("proposed_no IS NOT NULL AND proposed_until IS NULL"),
+    ),
     Index("grants_ending", "book_id", "ends_at", postgresql_where=text("state IN ('active', 'suspended')")),
 )
 
@@ -303,6 +313,7 @@ grant_changes = Table(
     Column("reason", Text),
     PrimaryKeyConstraint("book_id", "grant_id", "change_no"),
     ForeignKeyConstraint(["book_id", "grant_id"], [grants.c.book_id, grants.c.grant_id], name="grant_changes_grant"),
+    Index("grant_changes_handles", "handles", postgresql_using="gin", postgresql_where=text("handles IS NOT NULL")),
 )
 
 submissions = Table(

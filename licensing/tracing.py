@@ -31,7 +31,9 @@ UNTRACED: LiteralString = """
 """
 """Submissions that are to be looked for, as a FROM clause."""
 
-_DUE = text(f"SELECT book_id, clip_id, clipper_id, place FROM {UNTRACED} ORDER BY book_id, clip_id")
+_DUE = text(f"""
+    SELECT book_id, clip_id, clipper_id, place FROM {UNTRACED} ORDER BY book_id, clip_id
+""")  # noqa: S608 - of constants
 
 
 async def trace_due(engine: AsyncEngine, storage: Storage, index: Path) -> int:

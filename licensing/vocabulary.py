@@ -72,8 +72,8 @@ def storable(said: str) -> bool:
 
 
 def normal_handle(handle: str, field: str = "handle") -> str:
-    """A handle as it is compared: without a leading @, NFKC, case folded. Raises InvalidHandle."""
-    normal = unicodedata.normalize("NFKC", handle.strip().removeprefix("@")).casefold()
+    """A handle as it is compared: NFKC, case folded, without a leading @. Raises InvalidHandle."""
+    normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", handle.strip()).casefold()).removeprefix("@")
     visible = all(unicodedata.category(character)[0] not in _INVISIBLE for character in normal)
     if not 1 <= len(normal) <= _LONGEST_HANDLE or not visible or "/" in normal:
         raise InvalidHandle(field, handle, f"1 to {_LONGEST_HANDLE} visible characters, no slash and no blank")

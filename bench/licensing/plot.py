@@ -23,7 +23,7 @@ def draw(path: Path, sides: dict[str, Answers]) -> None:
                 axes.bar(place, statistics.mean(figures[name]), color=INKS[name], alpha=0.6, label=name)
                 axes.plot([place] * len(figures[name]), figures[name], ".", color=INKS[name], markersize=4)
         middle = (len(METHODS) - 1) / 2
-        axes.set_xticks([middle, middle + len(METHODS) + 1], ["all", "clippers who have sold nothing yet"])
+        axes.set_xticks([middle, middle + len(METHODS) + 1], ["all", "clippers who have\nsold nothing yet"])
         axes.set(title=title, ylim=(0, 1))
         axes.grid(alpha=0.3, axis="y")
     handles, labels = figure.axes[0].get_legend_handles_labels()

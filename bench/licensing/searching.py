@@ -25,7 +25,7 @@ from licensing.marketplace import Search, search_offers
 from licensing.terms import Terms, encode, sha256_of
 
 HOSTS, OFFERS, CLIPPERS, GRANTS = 500, 10_000, 11_000, 110_000
-LIMIT = 50
+LIMIT = 20
 _DATABASE = "bench_searching"
 _TERMS = Terms(
     licensor="Lili Live Ltd",

@@ -9,6 +9,7 @@ from clipledger.cli.doctor import doctor
 from clipledger.cli.ledger import ledger
 from clipledger.cli.media import media
 from clipledger.cli.serve import scheduler, serve, web, worker
+from clipledger.cli.settlement import settlement
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,3 +29,4 @@ main.add_command(doctor)
 main.add_command(demo)
 main.add_command(ledger)
 main.add_command(media)
+main.add_command(settlement)

@@ -14,6 +14,7 @@ from clipledger.cli.db import opened
 from clipledger.database import create_engine
 from ledger.errors import LedgerError
 from media.errors import MediaError
+from settlement.errors import SettlementError
 
 T = TypeVar("T")
 
@@ -48,5 +49,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Do a command's work; a refusal ends the command with its one line."""
     try:
         return asyncio.run(work)
-    except (AccessError, LedgerError, MediaError) as error:
+    except (AccessError, LedgerError, MediaError, SettlementError) as error:
         raise click.ClickException(str(error)) from error

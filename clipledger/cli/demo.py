@@ -5,34 +5,44 @@ The stories are imported when they are told: with numpy and SciPy behind them, n
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from clipledger import database
-from clipledger.database import DatabaseError
+from clipledger.database import DatabaseError, DatabaseUrls
 from clipledger.demo.checks import DemoError
 from clipledger.postgres import PostgresError
 from clipledger.settings import Settings, SettingsError
+from ledger.errors import LedgerError
+from licensing.errors import LicensingError
 from media.errors import MediaError
+
+if TYPE_CHECKING:
+    from clipledger.demo.stage import Stage
+
+Act = Callable[["Stage"], Awaitable[None]]
 
 
 @click.group(invoke_without_command=True)
 @click.pass_context
 def demo(context: click.Context) -> None:
-    """Find a livestream's clips again, then tell a host's month through the books; check what comes out.
+    """Find a livestream's clips again, license one of them, and tell a host's month through the books; check what
+    comes out.
 
     It works in a folder of its own (demo/ in CLIPLEDGER_VAR), which each run makes anew, and starts an embedded
     PostgreSQL there.
     """
     if context.invoked_subcommand is None:
+        from clipledger.demo import licence, story
+
         with _told() as (settings, console):
             _tell_the_film(settings, console)
-            _tell_the_month(settings, console)
+            _tell_in_the_book(settings, console, licence.tell, story.tell)
 
 
 @demo.command()
@@ -42,11 +52,25 @@ def film() -> None:
         _tell_the_film(settings, console)
 
 
+@demo.command("licence")
+def tell_the_licence() -> None:
+    """Only the licence: offer, application, grant, certificate, and a clip that is approved."""
+    from clipledger.demo import licence
+
+    with _told() as (settings, console):
+        _tell_in_the_book(settings, console, licence.tell)
+
+
 @demo.command()
 def month() -> None:
     """Only the month: sales, a refund and a payout through the books."""
+    from clipledger.demo import story
+
     with _told() as (settings, console):
-        _tell_the_month(settings, console)
+        _tell_in_the_book(settings, console, story.tell)
+
+
+_CLEAR = (DemoError, SettingsError, PostgresError, DatabaseError, LedgerError, LicensingError, MediaError)
 
 
 @contextmanager
@@ -59,7 +83,7 @@ def _told() -> Iterator[tuple[Settings, Console]]:
         shutil.rmtree(own.var, ignore_errors=True)
         own.var.mkdir(parents=True)
         yield own, console
-    except (DemoError, SettingsError, PostgresError, DatabaseError, MediaError) as error:
+    except _CLEAR as error:
         raise click.ClickException(str(error)) from error
     console.print("\n[bold green]The story came out as it must.[/bold green]")
 
@@ -71,11 +95,17 @@ def _tell_the_film(settings: Settings, console: Console) -> None:
     film.tell(settings.var, Paper(console))
 
 
-def _tell_the_month(settings: Settings, console: Console) -> None:
-    from clipledger.demo import story
+def _tell_in_the_book(settings: Settings, console: Console, *acts: Act) -> None:
+    """One after the other, in one database and one book."""
     from clipledger.demo.paper import Paper
+    from clipledger.demo.stage import set_up
+
+    async def told(urls: DatabaseUrls) -> None:
+        async with set_up(settings, urls, Paper(console)) as stage:
+            for tell in acts:
+                await tell(stage)
 
     console.print("\nStarting PostgreSQL and making the tables …")
     with database.database_urls(settings) as urls:
         database.migrate(urls.owner)
-        asyncio.run(story.tell(urls, Paper(console), datetime.now(UTC).date()))
+        asyncio.run(told(urls))

@@ -1,4 +1,4 @@
-"""The demo: two stories told through the rooms' public operations, checking their results.
+"""The demo: three stories told through the rooms' public operations, checking their results.
 
 The film: clips of a livestream are found in it.
 
@@ -9,11 +9,17 @@ host.py, room.py, goods.py, overlay.py, voice.py   what is seen and heard of it
 clips.py      clips cut and edited as clippers do
 pen.py, recording.py   drawing a shape, and making a video file
 
-The month: a host's sales go through the books, on a database of its own.
+The licence: from an offer to an approved clip, and sales that it covers or not.
+
+licence.py    the story until it is signed: offer, application, certificate
+licensed.py   what happens under it: a clip, sales
+
+The month: a host's sales go through the books.
 
 story.py      the story: what is done, what is shown, what must have come out
 month.py      a host's month as ledger entries
 
-paper.py      how both look on a terminal
+stage.py      the database in which these two are told, and the host's book
+paper.py      how all look on a terminal
 checks.py     what happens when a result is not what it must be
 """

@@ -1,13 +1,12 @@
 """The story of the film: a stream is drawn, clips are cut from it as clippers cut, and each is found again."""
 
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from clipledger.demo.clips import CLIPS, STRANGERS_CLIP, cut
 from clipledger.demo.findings import Identified, check
-from clipledger.demo.paper import Paper
+from clipledger.demo.paper import Paper, from_here
 from clipledger.demo.stream import A_STRANGERS, LILI_LIVE, render
 from media.contact_sheet import contact_sheet
 from media.fingerprint import fingerprint_clip, fingerprint_source
@@ -48,7 +47,7 @@ class _Film:
             render(LILI_LIVE, self.stream)
             render(A_STRANGERS, self.strangers, seconds=STRANGERS_CLIP.taken[-1][1] + 1)
         wares = ", ".join(ware.name for ware in LILI_LIVE.wares)
-        self.paper.say(f"{_from_here(self.stream)}, {LILI_LIVE.seconds} s: {LILI_LIVE.name} sells {wares}.")
+        self.paper.say(f"{from_here(self.stream)}, {LILI_LIVE.seconds} s: {LILI_LIVE.name} sells {wares}.")
 
     def fingerprint(self, library: Library) -> None:
         size = 0
@@ -68,7 +67,7 @@ class _Film:
                 path = cut(clip, self.stream if ours else self.strangers, self.folder)
                 matches = tuple(identify(fingerprint_clip(path), library))
             identified.append(Identified(clip, clip.cuts if ours else (), matches))
-            self.paper.say(f"{_from_here(path)}, {clip.seconds:.0f} s: {clip.edited}.")
+            self.paper.say(f"{from_here(path)}, {clip.seconds:.0f} s: {clip.edited}.")
         return identified
 
     def show(self, identified: Sequence[Identified]) -> None:
@@ -77,8 +76,4 @@ class _Film:
             video, sheet = (self.folder / f"{each.clip.name}.{kind}" for kind in ("mp4", "jpg"))
             with self.paper.working(f"Making {sheet.name} …"):
                 sheet.write_bytes(contact_sheet(video, {SOURCE: self.stream}, each.matches))
-            self.paper.say(_from_here(sheet))
-
-
-def _from_here(path: Path) -> str:
-    return os.path.relpath(path)
+            self.paper.say(from_here(sheet))

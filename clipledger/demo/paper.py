@@ -1,7 +1,9 @@
 """How the demo looks on a terminal."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -31,6 +33,15 @@ class Paper:
     def working(self, what: str) -> AbstractContextManager[object]:
         """For as long as something takes; on a terminal, one sees that it does."""
         return self.console.status(escape(what))
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Words in columns."""
+        table = Table(box=None, padding=(0, 2))
+        for heading in headings:
+            table.add_column(heading)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        self.console.print(table)
 
     def findings(self, identified: Sequence[Identified]) -> None:
         """Each segment as it was cut, and below it as it was found."""
@@ -84,10 +95,15 @@ def _segment(segment: Cut | Match | None) -> tuple[str, str, str, str]:
     if segment is None:
         return "nothing", "", "", ""
     clip, stream = (
-        f"{_clock(start)}–{_clock(end)}"
+        f"{clock(start)}–{clock(end)}"
         for start, end in ((segment.clip_t0, segment.clip_t1), (segment.source_t0, segment.source_t1))
     )
     return clip, stream, f"×{segment.speed:.2f}", "yes" if segment.mirrored else "no"
+
+
+def from_here(path: Path) -> str:
+    """The path as one types it where the demo was started."""
+    return os.path.relpath(path)
 
 
 def _colour(off: float | None) -> str:
@@ -96,6 +112,7 @@ def _colour(off: float | None) -> str:
     return f"[{'green' if off <= FARTHEST_OFF else 'red'}]{off:.2f} s[/]"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Minutes, seconds and tenths."""
     minutes, rest = divmod(round(seconds * 10), 600)
     return f"{minutes}:{rest / 10:04.1f}"

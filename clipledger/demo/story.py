@@ -1,19 +1,16 @@
-"""The story: what is done, what is shown, and what must have come out."""
+"""The story of the month: what is done, what is shown, and what must have come out."""
 
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger import database
-from clipledger.database import DatabaseUrls
 from clipledger.demo import month as m
 from clipledger.demo.checks import DemoError, must
-from clipledger.demo.paper import Paper
+from clipledger.demo.stage import Stage
 from ledger.accounts import ensure_accounts, find_account
 from ledger.balances import NOW, Moment, balance, trial_balance
-from ledger.books import Book, open_book
 from ledger.entries import Posted, post, post_batch
 from ledger.errors import PeriodLocked
 from ledger.money import format_amount
@@ -23,40 +20,36 @@ from ledger.statements import StatementLine, account_statement
 from ledger.verification import Verification, verify
 
 
-async def tell(urls: DatabaseUrls, paper: Paper, today: date) -> None:
-    """Tell the whole story of the month before `today`. Raises DemoError where a result is not what it must be."""
-    engine = database.create_engine(urls.app)
-    try:
-        story = _Story(engine, paper, month_of(month_of(today) - timedelta(days=1)))
-        await story.open_the_book()
-        await story.post_the_month()
-        await story.show_the_books()
-        await story.lock_the_month()
-        await story.seal_and_verify()
-        await story.tamper(urls.owner)
-    finally:
-        await engine.dispose()
+async def tell(stage: Stage) -> None:
+    """Tell the whole story of last month. Raises DemoError where a result is not what it must be."""
+    today = datetime.now(UTC).date()
+    story = _Story(stage, month_of(month_of(today) - timedelta(days=1)))
+    await story.open_the_accounts()
+    await story.post_the_month()
+    await story.show_the_books()
+    await story.lock_the_month()
+    await story.seal_and_verify()
+    await story.tamper(stage.owner_url)
 
 
 class _Story:
     """`month` is the first day of the month that is told."""
 
-    book: Book
     first_sale: Posted
 
-    def __init__(self, engine: AsyncEngine, paper: Paper, month: date) -> None:
-        self.engine = engine
-        self.paper = paper
+    def __init__(self, stage: Stage, month: date) -> None:
+        self.engine = stage.engine
+        self.paper = stage.paper
+        self.book = stage.book
         self.month = month
         self.days = monthrange(month.year, month.month)[1]
         self.sales = m.sales(month, self.days)
 
-    async def open_the_book(self) -> None:
-        self.paper.chapter("A host's book")
+    async def open_the_accounts(self) -> None:
+        self.paper.chapter("Accounts in the book")
         async with self.engine.begin() as connection:
-            self.book = await open_book(connection, "lili-live", "Lili Live", "Asia/Shanghai")
             opened = await ensure_accounts(connection, self.book.book_id, m.accounts())
-        self.paper.say(f"Book {self.book.slug}, {self.book.time_zone}, {opened} accounts.")
+        self.paper.say(f"{opened} accounts.")
 
     async def post_the_month(self) -> None:
         await self._sell()

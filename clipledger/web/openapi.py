@@ -4,6 +4,7 @@ A route's own code says nothing of problems, Idempotency-Key, authentication and
 before it see to them; here they are written into every operation.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -54,6 +55,7 @@ _EXAMPLES = {
         },
     },
 }
+_PAGE = re.compile(rb"\bPage_[a-z_.]+\.([A-Z][A-Za-z]*)_")
 _KEY_PARAMETER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -138,8 +140,10 @@ def _encoded(app: Litestar) -> bytes:
 
 
 def document(app: Litestar) -> dict[str, Any]:
-    """The whole document."""
-    whole = app.openapi_schema.to_schema()
+    """The whole document. A page of grants is named `GrantPage`, whatever module grants are of."""
+    whole: dict[str, Any] = msgspec.json.decode(
+        _PAGE.sub(rb"\1Page", msgspec.json.encode(app.openapi_schema.to_schema()))
+    )
     _, schemas = msgspec.json.schema_components([ProblemDetails], ref_template="#/components/schemas/{name}")
     components = whole["components"]
     components.setdefault("schemas", {}).update(schemas)

@@ -14,6 +14,7 @@ import structlog
 from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -160,8 +161,17 @@ def _of_validation(error: ValidationException, request: Request[Any, Any, Any]) 
     faults = []
     for entry in error.extra:
         name = entry.get("key", "request")
-        faults.append(FieldFault(name, entry["message"], shown(request.query_params.get(name))))
+        if name not in request.path_params:  # which routing has read; Litestar lists those that no handler takes
+            name = _sent_as(name, request)
+            faults.append(FieldFault(name, entry["message"], shown(request.query_params.get(name))))
     return Problem(400, "invalid-request", WRONG_SHAPE, faults=faults)
+
+
+def _sent_as(name: str, request: Request[Any, Any, Any]) -> str:
+    """How clients name a parameter of a handler."""
+    handler: BaseRouteHandler = request.scope["route_handler"]
+    definition = handler.parsed_fn_signature.parameters.get(name)
+    return getattr(definition and definition.kwarg_definition, "name", None) or name
 
 
 def shown(value: object) -> str | None:

@@ -10,6 +10,7 @@ was accrued (`accruals`).
 from types import ModuleType
 
 from litestar import Router
+from litestar.di import Provide
 
 from licensing.api import (
     agencies,
@@ -30,6 +31,7 @@ from licensing.api import (
     submissions,
     webhooks,
 )
+from licensing.api.books import book_of_path
 
 _TAGS: dict[str, tuple[ModuleType, ...]] = {
     "parties": (parties, handles, agencies),
@@ -50,6 +52,10 @@ _PATHS = {
 }
 
 
+_DEPENDENCIES = {"CLIPPER_ROUTES": {"book_id": Provide(book_of_path)}}
+"""Beside the front door's: where a clipper's path names a grant, a clip or a claim, `book_id` is its book."""
+
+
 def _tagged(name: str) -> list[Router]:
     """The routes that the modules list under this name, each with its module's tag."""
     return [
@@ -60,4 +66,6 @@ def _tagged(name: str) -> list[Router]:
     ]
 
 
-routers = [Router(path, route_handlers=_tagged(name)) for name, path in _PATHS.items()]
+routers = [
+    Router(path, route_handlers=_tagged(name), dependencies=_DEPENDENCIES.get(name)) for name, path in _PATHS.items()
+]

@@ -1,15 +1,16 @@
 """Applications: clippers apply and withdraw, hosts approve and reject."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing import applications
+from licensing.api.books import note
 from licensing.api.scopes import PARTY_READ, PARTY_WRITE, READ, WRITE
 from licensing.applications import Application, State
 from licensing.applying import apply_for_offer
@@ -45,11 +46,13 @@ async def apply(
     party_id: NamedDependency[int],
     actor: NamedDependency[str],
     ip: NamedDependency[str | None],
+    request: Request[Any, Any, Any],
 ) -> Response[Application]:
     """The host decides within 30 days. Where the offer's rules approve at once, `grant_id` is the grant already."""
     asked = {"message": data.message, "accept_sha256": data.accept_sha256}
     made = await apply_for_offer(connection, party_id, data.offer_id, By("clipper", actor), ip=ip, **asked)
-    return Response(made, headers={"Location": f"/v1/clippers/{party_id}/applications/{made.application_id}"})
+    note(request, await applications.book_of_application(connection, party_id, made.application_id))
+    return Response(_told(made), headers={"Location": f"/v1/clippers/{party_id}/applications/{made.application_id}"})
 
 
 @get("/applications", opt=PARTY_READ, summary="The clipper's applications")
@@ -65,7 +68,7 @@ async def list_own(
     found = await applications.list_own_applications(
         connection, party_id, state=in_state, before=before, limit=limit + 1
     )
-    return page_of(found, limit, lambda application: application.application_id)
+    return page_of([_told(each) for each in found], limit, lambda application: application.application_id)
 
 
 @get("/applications/{application_id:int}", opt=PARTY_READ, summary="An application of the clipper's")
@@ -73,7 +76,7 @@ async def show_own(
     application_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
 ) -> Application:
     """Where it stands, what the offer's rules found, and why it was rejected if it was."""
-    return await applications.find_own_application(connection, party_id, application_id)
+    return _told(await applications.find_own_application(connection, party_id, application_id))
 
 
 @post(
@@ -87,9 +90,16 @@ async def withdraw(
     connection: NamedDependency[AsyncConnection],
     party_id: NamedDependency[int],
     actor: NamedDependency[str],
+    request: Request[Any, Any, Any],
 ) -> Application:
     """While nobody has decided on it."""
+    note(request, await applications.book_of_application(connection, party_id, application_id))
     return await applications.withdraw_application(connection, party_id, application_id, By("clipper", actor))
+
+
+def _told(application: Application) -> Application:
+    """Without who of the host decided."""
+    return msgspec.structs.replace(application, decided_by=None)
 
 
 # Hosts ------------------------------------------------------------------------------------------------------

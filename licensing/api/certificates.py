@@ -16,7 +16,7 @@ from licensing.certificates.facts import Certificate, certificate_for_clipper, c
 from licensing.certificates.labels import TAGS, Language, language_of
 from licensing.certificates.page import POLICY, certificate_page, verdict_page
 from licensing.certificates.pdf import pdf_of
-from licensing.certificates.verification import Verdict, verify
+from licensing.certificates.verification import CertificateVerdict, verify
 
 _Request = Request[Any, Any, Any]
 _Find = Callable[[AsyncConnection, int, int], Awaitable[Certificate]]
@@ -100,7 +100,7 @@ async def print_for_clipper(
 @get("/certificates/{number:str}", opt=PUBLIC, summary="Whether a certificate holds")
 async def check(
     number: FromPath[str], connection: NamedDependency[AsyncConnection], sha256: _Hash = None
-) -> Response[Verdict]:
+) -> Response[CertificateVerdict]:
     """For anybody. `valid`: in force, or within the days after its end in which sales still pay. `revoked`: it was in
     force and is not now. `unknown`: no certificate of this number has come into force. Nothing else is told.
     """

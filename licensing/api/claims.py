@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing import claims
+from licensing.api.books import note
 from licensing.api.scopes import ANYONE, PARTY_READ, PARTY_WRITE, POLICY, READ, WRITE
 from licensing.claim_evidence import Statement
 from licensing.claim_rules import GROUNDS, Claim, Claimant, State, Verdict
@@ -154,9 +155,11 @@ async def open_as_clipper(
     connection: NamedDependency[AsyncConnection],
     party_id: NamedDependency[int],
     actor: NamedDependency[str],
+    request: Request[Any, Any, Any],
 ) -> Response[Claim]:
     """A clip that was rejected, a grant that was suspended or revoked."""
     claim = await _open(connection, By("clipper", actor), {"clipper_id": party_id}, data)
+    note(request, await claims.book_of_claim(connection, claim.claim_id, party_id))
     return Response(claim, headers={"Location": f"/v1/clippers/{party_id}/claims/{claim.claim_id}"})
 
 
@@ -174,10 +177,10 @@ async def list_for_clipper(
 
 @get("/claims/{claim_id:int}", opt=PARTY_READ, summary="A claim, its file and who may do what next")
 async def show_to_clipper(
-    claim_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+    claim_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> ClaimFile:
     """Deadlines that have no meaning yet are null."""
-    return await claims.claim_file(connection, await claims.book_of_claim(connection, claim_id, party_id), claim_id)
+    return await claims.claim_file(connection, book_id, claim_id)
 
 
 @post(
@@ -187,11 +190,11 @@ async def respond(
     claim_id: FromPath[int],
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Claim:
     """To a host's claim, until `respond_by`; silence upholds it."""
-    return await _moved(connection, party_id, claim_id, "responded", actor, data)
+    return await _moved(connection, book_id, claim_id, "responded", actor, data)
 
 
 @post(
@@ -201,11 +204,11 @@ async def concede(
     claim_id: FromPath[int],
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Claim:
     """A host's claim; it is final at once."""
-    return await _moved(connection, party_id, claim_id, "conceded", actor, data)
+    return await _moved(connection, book_id, claim_id, "conceded", actor, data)
 
 
 @post(
@@ -218,11 +221,11 @@ async def withdraw(
     claim_id: FromPath[int],
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Claim:
     """One's own claim; it is final at once."""
-    return await _moved(connection, party_id, claim_id, "withdrawn", actor, data)
+    return await _moved(connection, book_id, claim_id, "withdrawn", actor, data)
 
 
 @post("/claims/{claim_id:int}/appeal", opt={**PARTY_WRITE, "action": "claim.appeal"}, status_code=200, summary="Appeal")
@@ -230,11 +233,11 @@ async def appeal_as_clipper(
     claim_id: FromPath[int],
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Claim:
     """For whom it went against, until `appeal_by`; the operator decides."""
-    return await _moved(connection, party_id, claim_id, "appealed", actor, data)
+    return await _moved(connection, book_id, claim_id, "appealed", actor, data)
 
 
 @post(
@@ -247,11 +250,10 @@ async def add_as_clipper(
     claim_id: FromPath[int],
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> ClaimFile:
     """Until the claim is final. The other side reads it."""
-    book_id = await claims.book_of_claim(connection, claim_id, party_id)
     return await claims.add_evidence(connection, book_id, claim_id, By("clipper", actor), data.as_statement)
 
 
@@ -281,11 +283,12 @@ async def show_to_operator(claim_id: FromPath[int], connection: NamedDependency[
 async def decide(
     claim_id: FromPath[int],
     data: JSONBody[Decision],
+    request: Request[Any, Any, Any],
     connection: NamedDependency[AsyncConnection],
     actor: NamedDependency[str],
 ) -> Claim:
     """A claim that was appealed, once and for all, with reasons that both sides read."""
-    book_id = await claims.book_of_claim(connection, claim_id)
+    book_id = note(request, await claims.book_of_claim(connection, claim_id))
     action = "finally upheld" if data.verdict == "uphold" else "finally released"
     by = By("operator", actor)
     return await claims.move_claim(connection, book_id, claim_id, action, by, Statement(data.reason))
@@ -303,9 +306,8 @@ async def _open(connection: AsyncConnection, by: By, whose: dict[str, int], data
 
 
 async def _moved(
-    connection: AsyncConnection, clipper_id: int, claim_id: int, action: str, actor: str, data: Said
+    connection: AsyncConnection, book_id: int, claim_id: int, action: str, actor: str, data: Said
 ) -> Claim:
-    book_id = await claims.book_of_claim(connection, claim_id, clipper_id)
     return await claims.move_claim(connection, book_id, claim_id, action, By("clipper", actor), data.as_statement)
 
 

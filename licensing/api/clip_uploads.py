@@ -3,14 +3,16 @@
 They lie in the host's book, but are the clipper's until a clip is made of them: the host doesn't see them.
 """
 
-from litestar import Router
+from typing import Any
+
+from litestar import Request, Router
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from licensing import submissions
+from licensing.api.books import note
 from licensing.api.scopes import PARTY_READ, PARTY_WRITE
-from licensing.grants import book_of_grant
 from media.api import uploads
 
 
@@ -18,23 +20,19 @@ async def _owner(party_id: NamedDependency[int]) -> str | None:
     return submissions.owner_of(party_id)
 
 
-async def _book_of(
-    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
-) -> int:
-    return await book_of_grant(connection, party_id, grant_id)
-
-
 async def _book_to_append_to(
-    grant_id: FromPath[int], engine: NamedDependency[AsyncEngine], party_id: NamedDependency[int]
+    request: Request[Any, Any, Any],
+    grant_id: FromPath[int],
+    engine: NamedDependency[AsyncEngine],
+    party_id: NamedDependency[int],
 ) -> int:
     """Found before the first byte, on a connection that is given back at once."""
     async with engine.connect() as connection:
-        return await submissions.book_to_upload_to(connection, party_id, grant_id)
+        return note(request, await submissions.book_to_upload_to(connection, party_id, grant_id))
 
 
-_beside_bytes, _of_bytes = (
-    {"owner": Provide(_owner), "book_id": Provide(book)} for book in (_book_of, _book_to_append_to)
-)
+_beside_bytes = {"owner": Provide(_owner)}
+_of_bytes = {**_beside_bytes, "book_id": Provide(_book_to_append_to)}
 
 clipper_uploads = Router(
     "/grants/{grant_id:int}",

@@ -47,7 +47,7 @@ class GrantToMake(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     attested: Attested | None = None
 
 
-class Reason(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class GrantReason(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What the clipper shall be told."""
 
     reason: Annotated[str | None, msgspec.Meta(examples=["Clips without #ad, warned twice"])] = None
@@ -143,7 +143,7 @@ async def show_history(
 )
 async def suspend(
     grant_id: FromPath[int],
-    data: JSONBody[Reason],
+    data: JSONBody[GrantReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     actor: NamedDependency[str],
@@ -157,7 +157,7 @@ async def suspend(
 )
 async def resume(
     grant_id: FromPath[int],
-    data: JSONBody[Reason],
+    data: JSONBody[GrantReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     actor: NamedDependency[str],
@@ -171,7 +171,7 @@ async def resume(
 )
 async def revoke(
     grant_id: FromPath[int],
-    data: JSONBody[Reason],
+    data: JSONBody[GrantReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     actor: NamedDependency[str],

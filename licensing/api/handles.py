@@ -107,7 +107,7 @@ async def list_for_host(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[Handle]:
-    """Newest first: of those with an open application, or a grant that has not ended."""
+    """Newest first: of those with an open application, or a grant that they have accepted and that has not ended."""
     before = number_of(cursor)
     found = await handles.list_handles_for_host(connection, book_id, state=in_state, before=before, limit=limit + 1)
     return page_of(found, limit, lambda handle: handle.handle_id)

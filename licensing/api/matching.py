@@ -54,7 +54,7 @@ async def search(
     currency: _Currency = None,
     least_share_ppm: _Share = None,
     sort: _Sort = "fit",
-    limit: _Limit = 50,
+    limit: _Limit = 20,
     cursor: Cursor = None,
 ) -> Page[OpenOffer]:
     """Offers that can be applied for and have a place left, each with its fit and why. Sales are told in bands."""
@@ -85,7 +85,7 @@ async def rank(
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     standing: _Standing = None,
-    limit: _Limit = 50,
+    limit: _Limit = 20,
     cursor: Cursor = None,
 ) -> Page[Candidate]:
     """Clippers without a grant of it, best first, with reasons in bands: what they sold is theirs and other hosts'."""

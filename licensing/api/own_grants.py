@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from licensing import granting, grants, renewal
 from licensing.api.scopes import PARTY_READ, PARTY_WRITE
 from licensing.changes import GrantChange, history_of
-from licensing.grants import Grant, State, book_of_grant
+from licensing.grants import Grant, State
 from licensing.offers import TermsVersion, find_terms
 from licensing.states import By
 from licensing.terms import Difference, Terms, differences
@@ -68,29 +68,26 @@ async def list_own(
 
 @get("/grants/{grant_id:int}", opt=PARTY_READ, summary="A grant of yours")
 async def show_own(
-    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> Grant:
     """States: offered, active, suspended, revoked, expired, declined."""
-    book_id = await book_of_grant(connection, party_id, grant_id)
     return _told(await grants.find_grant(connection, book_id, grant_id))
 
 
 @get("/grants/{grant_id:int}/history", opt=PARTY_READ, summary="The history of a grant of yours")
 async def show_own_history(
-    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> Sequence[GrantChange]:
     """By which your sales are judged, and with the reasons the host gave."""
-    book_id = await book_of_grant(connection, party_id, grant_id)
     found = await history_of(connection, book_id, grant_id)
     return [msgspec.structs.replace(change, actor=None) for change in found]
 
 
 @get("/grants/{grant_id:int}/terms", opt=PARTY_READ, summary="The terms of a grant of yours")
 async def show_own_terms(
-    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+    grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> GrantTerms:
     """To accept them, send back their `sha256`."""
-    book_id = await book_of_grant(connection, party_id, grant_id)
     grant = await grants.find_grant(connection, book_id, grant_id)
     terms = await find_terms(connection, book_id, grant.offer_id, grant.version_no)
     if grant.proposed_no is None:
@@ -109,12 +106,11 @@ async def accept(
     grant_id: FromPath[int],
     data: JSONBody[AcceptedTerms],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
     ip: NamedDependency[str | None],
 ) -> Grant:
     """Time, address and the hash of the terms are kept. The grant is active from now on."""
-    book_id = await book_of_grant(connection, party_id, grant_id)
     by = By("clipper", actor)
     return _told(await granting.accept(connection, book_id, by, grant_id, data.sha256, ip))
 
@@ -129,11 +125,10 @@ async def decline(
     grant_id: FromPath[int],
     data: JSONBody[Declined],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Grant:
     """Its place is free for another clipper."""
-    book_id = await book_of_grant(connection, party_id, grant_id)
     return _told(await granting.decline(connection, book_id, By("clipper", actor), grant_id, data.reason))
 
 
@@ -147,12 +142,11 @@ async def accept_renewal(
     grant_id: FromPath[int],
     data: JSONBody[AcceptedTerms],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
     ip: NamedDependency[str | None],
 ) -> Grant:
     """They hold when the rate lock of the old ones is over; the history tells from when on."""
-    book_id = await book_of_grant(connection, party_id, grant_id)
     by = By("clipper", actor)
     return _told(await renewal.accept_renewal(connection, book_id, by, grant_id, data.sha256, ip))
 
@@ -166,11 +160,10 @@ async def accept_renewal(
 async def decline_renewal(
     grant_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Grant:
     """The terms you have go on."""
-    book_id = await book_of_grant(connection, party_id, grant_id)
     return _told(await renewal.decline_renewal(connection, book_id, By("clipper", actor), grant_id))
 
 

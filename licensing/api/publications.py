@@ -9,7 +9,6 @@ from licensing import publications
 from licensing.api.scopes import PARTY_READ, PARTY_WRITE, READ, WRITE
 from licensing.publications import Posting, Publication
 from licensing.states import By
-from licensing.submissions import book_of_submission
 
 _ALL = "/submissions/{submission_id:int}/publications"
 _ONE = "/submissions/{submission_id:int}/publications/{publication_id:int}"
@@ -69,10 +68,10 @@ async def add_mine(
     data: JSONBody[Posting],
     connection: NamedDependency[AsyncConnection],
     party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Response[Publication]:
     """The first makes an approved clip live. The account must be one of the grant's."""
-    book_id = await book_of_submission(connection, party_id, submission_id)
     made = await publications.publish(connection, book_id, submission_id, data, by=By("clipper", actor))
     place = f"/v1/clippers/{party_id}/submissions/{submission_id}/publications/{made.publication_id}"
     return Response(made, headers={"Location": place})
@@ -80,10 +79,9 @@ async def add_mine(
 
 @get(_ALL, opt=PARTY_READ, summary="Where one's clip was posted")
 async def list_mine(
-    submission_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+    submission_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> list[Publication]:
     """In the order in which they came on record; removed ones too."""
-    book_id = await book_of_submission(connection, party_id, submission_id)
     return await publications.list_publications(connection, book_id, submission_id)
 
 
@@ -92,10 +90,9 @@ async def show_mine(
     submission_id: FromPath[int],
     publication_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
 ) -> Publication:
     """One place where it was posted."""
-    book_id = await book_of_submission(connection, party_id, submission_id)
     return await publications.find_publication(connection, book_id, submission_id, publication_id)
 
 
@@ -104,11 +101,10 @@ async def remove_mine(
     submission_id: FromPath[int],
     publication_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> None:
     """Its content id stays this clip's. Doing it twice changes nothing."""
-    book_id = await book_of_submission(connection, party_id, submission_id)
     await publications.remove_publication(connection, book_id, submission_id, publication_id, by=By("clipper", actor))
 
 

@@ -1,6 +1,6 @@
 """Submissions over HTTP: clips are uploaded and handed in under a grant, recognised, reviewed, taken down."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from litestar import Response, get, post
@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from licensing import reviewing, submissions
 from licensing.api.clip_uploads import clipper_uploads
 from licensing.api.scopes import PARTY_READ, PARTY_WRITE, READ, WRITE
-from licensing.grants import book_of_grant
 from licensing.states import By
 from licensing.submissions import ClipAbout, Recognised, State, Submission
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
@@ -20,6 +19,7 @@ from media.api.pages import Cursor, Limit, Page, number_of, page_of
 _Upload = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[18], description="A whole upload; it can be used once.")]
 _State = Annotated[State | None, QueryParameter(name="state", description="Only those in this state.")]
 _Id = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)]
+_Shown = TypeVar("_Shown", bound=Submission)
 _Reason = Annotated[str, Meta(examples=["The red coat is not on sale any more."])]
 
 
@@ -152,7 +152,9 @@ async def approve(
     book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Submission:
-    """It may be posted. Where its disclosure was not found, the reviewer has to say that it is there."""
+    """It may be posted. Where its disclosure was not found, the reviewer has to say that it is there. A rejected one is
+    thereby approved after all, as where a claim was upheld that it was rejected wrongly.
+    """
     by, confirmed = By("host", actor), data.disclosure == "confirmed"
     return await reviewing.approve(connection, book_id, submission_id, confirmed=confirmed, by=by)
 
@@ -205,10 +207,10 @@ async def submit(
     data: JSONBody[SubmittedClip],
     connection: NamedDependency[AsyncConnection],
     party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Response[Submission]:
     """It is recognised by the next free worker; then the host reviews it, or the time for that runs out."""
-    book_id = await book_of_grant(connection, party_id, grant_id)
     by = By("clipper", actor)
     made = await submissions.submit(connection, book_id, grant_id, data.upload, data.about, by=by)
     return Response(made, headers={"Location": f"/v1/clippers/{party_id}/submissions/{made.submission_id}"})
@@ -228,16 +230,15 @@ async def list_mine(
     found = await submissions.list_submissions(
         connection, clipper_id=party_id, grant_id=grant, state=in_state, before=before, limit=limit + 1
     )
-    return page_of(found, limit, _number)
+    return page_of([_told(each) for each in found], limit, _number)
 
 
 @get("/submissions/{submission_id:int}", opt=PARTY_READ, summary="One's submission")
 async def show_mine(
-    submission_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+    submission_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> Recognised:
     """What it was recognised as, where it stands, and why."""
-    book_id = await submissions.book_of_submission(connection, party_id, submission_id)
-    return await _recognised(connection, book_id, submission_id)
+    return _told(await _recognised(connection, book_id, submission_id))
 
 
 @post(
@@ -250,12 +251,16 @@ async def remove_mine(
     submission_id: FromPath[int],
     data: JSONBody[Removal],
     connection: NamedDependency[AsyncConnection],
-    party_id: NamedDependency[int],
+    book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Submission:
     """What it has sold stays sold."""
-    book_id = await submissions.book_of_submission(connection, party_id, submission_id)
     return await submissions.remove(connection, book_id, submission_id, reason=data.reason, by=By("clipper", actor))
+
+
+def _told(found: _Shown) -> _Shown:
+    """Without who of the host decided."""
+    return msgspec.structs.replace(found, decided_by=None)
 
 
 async def _recognised(connection: AsyncConnection, book_id: int, submission_id: int) -> Recognised:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from licensing.certificates.document import Document, moment
 from licensing.certificates.labels import LABELS, TAGS, Language
 from licensing.certificates.numbers import number_of, printed
-from licensing.certificates.verification import Verdict
+from licensing.certificates.verification import CertificateVerdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def certificate_page(document: Document, pdf_url: str) -> str:
     return _render("certificate.html", document.language, document=document, pdf_url=pdf_url)
 
 
-def verdict_page(verdict: Verdict, language: Language, number: str, sha256: str) -> str:
+def verdict_page(verdict: CertificateVerdict, language: Language, number: str, sha256: str) -> str:
     """What anybody gets to see; number and hash are as they were asked about."""
     checked = LABELS[language]["checked"].format(moment=moment(verdict.checked_at))
     known = number_of(number)

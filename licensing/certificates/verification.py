@@ -14,7 +14,7 @@ from licensing.tables import grant_changes, grants
 Status = Literal["valid", "revoked", "unknown"]
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class CertificateVerdict(msgspec.Struct, frozen=True):
     """`valid`: in force, or within the days after its end in which sales still pay. `revoked`: it was in force and is
     not now, be it revoked, suspended or run out. `unknown`: no certificate of this number has come into force.
 
@@ -26,7 +26,7 @@ class Verdict(msgspec.Struct, frozen=True):
     matches: bool | None
 
 
-async def verify(connection: AsyncConnection, said: str, sha256: str | None = None) -> Verdict:
+async def verify(connection: AsyncConnection, said: str, sha256: str | None = None) -> CertificateVerdict:
     """What there is to say of a number as somebody has typed it, and of the hash on the paper in hand."""
     now: datetime = (await connection.execute(select(func.now()))).scalar_one()
     number = number_of(said)
@@ -34,9 +34,9 @@ async def verify(connection: AsyncConnection, said: str, sha256: str | None = No
     standing = None if found is None else await _standing(connection, found)
     status = "unknown" if found is None or standing is None else status_at(found, standing, now)
     if sha256 is None:
-        return Verdict(status, now, None)
+        return CertificateVerdict(status, now, None)
     matches = found is not None and status != "unknown" and sha256.strip().lower() == found.sha256
-    return Verdict(status, now, matches)
+    return CertificateVerdict(status, now, matches)
 
 
 def status_at(certificate: Certificate, standing: str, now: datetime) -> Status:

@@ -43,7 +43,7 @@ async def target_of(url: str, *, allow_private: bool) -> Target:
     if not allow_private:
         for address in addresses:
             if not is_public(address):
-                raise InvalidEndpoint("url", url, f"its host has the address {address}, which is not public")
+                raise InvalidEndpoint("url", url, "its host has an address which is not public")
     return Target(parsed, addresses)
 
 

@@ -64,6 +64,8 @@ CREATE TABLE licensing.handles (
 CREATE UNIQUE INDEX handles_confirmed ON licensing.handles (platform, handle) WHERE state = 'confirmed';
 CREATE UNIQUE INDEX handles_claimed_once ON licensing.handles (clipper_id, platform, handle)
     WHERE state IN ('claimed', 'confirmed');
+CREATE INDEX handles_of_clipper ON licensing.handles (clipper_id, handle_id);
+CREATE INDEX handles_waiting ON licensing.handles (handle_id) WHERE state = 'claimed';
 
 -- An agency (MCN) that represents a clipper for a part of the clipper's share, a rate as ledger.money reads it.
 CREATE TABLE licensing.representations (
@@ -239,7 +241,11 @@ CREATE UNIQUE INDEX grants_one ON licensing.grants (book_id, offer_id, clipper_i
 CREATE INDEX grants_of_clipper ON licensing.grants (clipper_id, grant_id);
 CREATE INDEX grants_certificate ON licensing.grants (certificate_no);
 CREATE INDEX grants_handles ON licensing.grants USING gin (handles);
+CREATE INDEX grants_reference ON licensing.grants (book_id, reference) WHERE reference IS NOT NULL;
+-- What the clock looks for.
 CREATE INDEX grants_ending ON licensing.grants (book_id, ends_at) WHERE state IN ('active', 'suspended');
+CREATE INDEX grants_offered ON licensing.grants (book_id, respond_by) WHERE state = 'offered';
+CREATE INDEX grants_waiting ON licensing.grants (book_id, grant_id) WHERE proposed_no IS NOT NULL AND proposed_until IS NULL;
 
 -- One change sets what it sets; null leaves as it was. A window was set where `starts_at` is not null.
 CREATE TABLE licensing.grant_changes (
@@ -259,6 +265,8 @@ CREATE TABLE licensing.grant_changes (
     PRIMARY KEY (book_id, grant_id, change_no),
     CONSTRAINT grant_changes_grant FOREIGN KEY (book_id, grant_id) REFERENCES licensing.grants
 );
+
+CREATE INDEX grant_changes_handles ON licensing.grant_changes USING gin (handles) WHERE handles IS NOT NULL;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON licensing.grant_changes
     FOR EACH STATEMENT EXECUTE FUNCTION licensing.refuse_change();

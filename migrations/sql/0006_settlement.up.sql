@@ -44,9 +44,11 @@ CREATE TABLE settlement.imports (
     created_at   timestamptz NOT NULL DEFAULT now(),
     finished_at  timestamptz,
     PRIMARY KEY (book_id, import_id),
-    CONSTRAINT imports_file UNIQUE (book_id, sha256),
     CONSTRAINT imports_finished CHECK ((state = 'reading') = (finished_at IS NULL))
 );
+
+-- A file is read in once; one that was refused may be sent again, to be read in another way.
+CREATE UNIQUE INDEX imports_file ON settlement.imports (book_id, sha256) WHERE state <> 'refused';
 
 CREATE TABLE settlement.observations (
     book_id     bigint NOT NULL,
@@ -108,11 +110,15 @@ CREATE TABLE settlement.resolutions (
     reason        text NOT NULL CHECK (length(reason) BETWEEN 1 AND 2000),
     resolved_by   text NOT NULL,
     resolved_at   timestamptz NOT NULL DEFAULT now(),
+    withdrawn_by  text,
     withdrawn_at  timestamptz,
-    PRIMARY KEY (book_id, resolution_id)
+    swept_to      bigint DEFAULT 0,  -- sales up to this number follow it, made or withdrawn; null when all do
+    PRIMARY KEY (book_id, resolution_id),
+    CONSTRAINT resolutions_withdrawn CHECK ((withdrawn_by IS NULL) = (withdrawn_at IS NULL))
 );
 
 CREATE UNIQUE INDEX resolutions_one ON settlement.resolutions (book_id, matches) WHERE withdrawn_at IS NULL;
+CREATE INDEX resolutions_to_sweep ON settlement.resolutions (book_id, resolution_id) WHERE swept_to IS NOT NULL;
 
 -- One order line: what is known of it now, whose it is, and where it stands in the books.
 CREATE TABLE settlement.sales (
@@ -172,6 +178,7 @@ CREATE TABLE settlement.sales (
 
 CREATE INDEX sales_in_suspense ON settlement.sales (book_id, sale_id) WHERE rule IS NULL;
 CREATE INDEX sales_to_release ON settlement.sales (book_id, release_on) WHERE stage = 'held' AND release_on IS NOT NULL;
+CREATE INDEX sales_frozen ON settlement.sales (book_id, sale_id) WHERE stage = 'frozen';
 CREATE INDEX sales_reserved ON settlement.sales (book_id, reserve_until) WHERE reserved <> 0;
 CREATE INDEX sales_of_clipper ON settlement.sales (book_id, clipper_id, sold_on);
 CREATE INDEX sales_of_grant ON settlement.sales (book_id, grant_id) WHERE grant_id IS NOT NULL;
@@ -182,7 +189,7 @@ CREATE TABLE settlement.accruals (
     sale_id       bigint NOT NULL,
     change_no     integer NOT NULL CHECK (change_no >= 1),
     cause         text COLLATE "C" NOT NULL CHECK (cause IN
-                  ('observed', 'attributed', 'released', 'reserve-released', 'frozen', 'unfrozen')),
+                  ('observed', 'attributed', 'released', 'reserve-released', 'frozen', 'unfrozen', 'forfeited')),
     entry_id      bigint NOT NULL,  -- ledger.entries
     import_id     bigint,
     row_no        bigint,
@@ -214,5 +221,5 @@ GRANT SELECT, INSERT, UPDATE (key, state, rows_read, bytes_read, parked, changed
     ON settlement.imports TO clipledger_app;
 GRANT SELECT, INSERT ON settlement.observations, settlement.accruals TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE (settled_by, settled_at, reason) ON settlement.parked_rows TO clipledger_app;
-GRANT SELECT, INSERT, UPDATE (withdrawn_at) ON settlement.resolutions TO clipledger_app;
+GRANT SELECT, INSERT, UPDATE (withdrawn_by, withdrawn_at, swept_to) ON settlement.resolutions TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE ON settlement.sales TO clipledger_app;

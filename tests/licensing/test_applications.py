@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -119,7 +120,9 @@ async def test_who_keeps_all_rules_is_approved_at_once(
         assert (facts.gmv, facts.orders, facts.returned_ppm) == (600, 20, 50_000)
 
     at_once = (await apply(client, good, offer_id)).json()
-    assert (at_once["state"], at_once["decided_by"]) == ("approved", "approval-rules")
+    assert (at_once["state"], at_once["decided_by"]) == ("approved", None), "who decided is the host's to know"
+    shown = await client.get(f"{host.path}/applications/{at_once['application_id']}", headers=host.person.bearer)
+    assert shown.json()["decided_by"] == "approval-rules"
     assert at_once["grant_id"] is not None
     assert {finding["rule"]: finding["passed"] for finding in at_once["findings"]} == dict.fromkeys(rules, True)
     waits = (await apply(client, bad, offer_id)).json()
@@ -215,7 +218,7 @@ async def test_what_a_clipper_must_bring(
     elsewhere = await apply(client, clipper, offer_id)
     said = problem(elsewhere)
     assert (elsewhere.status_code, said["type"], said["value"]) == (422, "/problems/invalid-handle", "youtube")
-    assert said["rule"] == "first have an account confirmed on one of douyin, tiktok"
+    assert said["rule"] == "first claim an account on one of douyin, tiktok"
     unread = await apply(client, clipper, offer_id, accept_sha256="0" * 64)
     assert (unread.status_code, problem(unread)["type"]) == (409, "/problems/not-accepted")
     wordy = await apply(client, clipper, offer_id, message="x" * 2001)
@@ -223,6 +226,25 @@ async def test_what_a_clipper_must_bring(
     for nothing in (2**62, await new_draft(app_engine, host)):
         assert problem(await apply(client, clipper, nothing))["type"] == "/problems/offer-not-found"
     assert (await apply(client, clipper, 2**63)).status_code == 400
+
+
+async def test_who_has_claimed_an_account_may_apply_and_is_granted_once_the_host_has_confirmed_it(
+    client: AsyncClient, host: Host, new_clipper: NewClipper, new_offer: NewOffer
+) -> None:
+    offer_id, clipper = await new_offer(host, approval={}), await new_clipper("youtube")
+    account = {"platform": "tiktok", "handle": uuid4().hex}
+    claimed = await client.post(f"{clipper.path}/handles", json=account, headers=posting(clipper.person))
+    application = (await apply(client, clipper, offer_id)).json()
+    assert application["state"] == "submitted", "what is not confirmed is never approved by itself"
+    number = application["application_id"]
+    early = await decide(client, host.person, host.path, number, "approve")
+    assert problem(early)["rule"] == "the clipper has no confirmed account on douyin, tiktok"
+
+    confirm = f"{host.path}/handles/{claimed.json()['handle_id']}/confirm"
+    assert (await client.post(confirm, headers=posting(host.person))).status_code == 200
+    approved = (await decide(client, host.person, host.path, number, "approve")).json()
+    grant = await client.get(f"{clipper.path}/grants/{approved['grant_id']}", headers=clipper.person.bearer)
+    assert grant.json()["handles"] == [f"tiktok:{account['handle']}"]
 
 
 async def new_draft(engine: AsyncEngine, host: Host) -> int:

@@ -187,11 +187,7 @@ async def cases_of(engine: AsyncEngine, host: Host) -> list[Case]:
 @pytest.fixture
 async def clip(tmp_path: Path, app_engine: AsyncEngine) -> Path:
     """A file, in a world where everything before it was traced."""
-    await sql(
-        app_engine,
-        "INSERT INTO licensing.traces SELECT book_id, clip_id, now(), 0 FROM licensing.submissions"
-        " ON CONFLICT DO NOTHING",
-    )
+    await sql(app_engine, "UPDATE licensing.submissions SET sightings = 0 WHERE sightings IS NULL")
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"a film")
     return path.resolve()
@@ -221,7 +217,7 @@ async def test_a_clip_handed_to_one_host_opens_a_case_for_another_whose_stream_i
         app_engine, "SELECT detail, clipper_id FROM licensing.events WHERE book_id = :book", book=ours.book_id
     )
     assert told == [({}, None)]
-    sightings = "SELECT sightings FROM licensing.traces WHERE book_id = :book AND clip_id = :clip"
+    sightings = "SELECT sightings FROM licensing.submissions WHERE book_id = :book AND clip_id = :clip"
     assert await sql(app_engine, sightings, book=theirs.book_id, clip=clip_id) == [(1,)]
 
 

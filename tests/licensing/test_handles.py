@@ -13,7 +13,7 @@ from licensing import tables
 from licensing.errors import HandleTaken, InvalidBulk, WrongTransition
 from licensing.handles import claim_handle, confirm_for_host, confirmed_accounts, prove_handle, release_handle
 from licensing.proofs import CodeInProfile
-from licensing.registration import Account, ClipperRow, RegisteredRow, register_clippers
+from licensing.registration import ClipperAccount, ClipperRow, RegisteredRow, register_clippers
 from licensing.states import By
 from tests.clipledger.front_door import Person, posting, problem
 from tests.licensing.house import Clipper, Host, NewClipper, NewGrant, NewHost, NewOffer, soon
@@ -122,6 +122,19 @@ async def test_a_host_confirms_accounts_of_its_own_clippers_only(
     assert "released" in problem(again)["rule"]
 
 
+async def test_a_grant_that_was_only_offered_or_has_ended_lets_a_host_decide_on_no_account(
+    client: AsyncClient, owner_engine: AsyncEngine, host: Host, new_grant: NewGrant, clipper: Clipper
+) -> None:
+    granted = await new_grant(host, clipper=clipper)
+    its = (await claim(client, clipper, uuid4().hex))["handle_id"]
+    for state in ("offered", "declined", "revoked", "expired"):
+        async with owner_engine.begin() as connection:
+            grants = tables.grants
+            await connection.execute(grants.update().where(grants.c.grant_id == granted.grant_id).values(state=state))
+        assert (await decide(client, host.person, host.path, its, "confirm")).status_code == 404
+        assert (await decide(client, host.person, host.path, its, "refuse")).status_code == 404
+
+
 async def test_an_applicants_account_is_the_hosts_to_confirm(
     client: AsyncClient, app_engine: AsyncEngine, host: Host, new_offer: NewOffer, clipper: Clipper
 ) -> None:
@@ -216,7 +229,9 @@ async def test_a_code_in_the_profile_proves_control(app_engine: AsyncEngine, cli
 
 def row(name: str, *accounts: str) -> ClipperRow:
     pairs = [account.split(":") for account in accounts]
-    return ClipperRow(name=name, handles=tuple(Account(platform=platform, handle=handle) for platform, handle in pairs))
+    return ClipperRow(
+        name=name, handles=tuple(ClipperAccount(platform=platform, handle=handle) for platform, handle in pairs)
+    )
 
 
 async def test_a_host_registers_its_clippers_and_finds_those_who_are_here(

@@ -1,4 +1,4 @@
-"""The marketplace: a clipper finds open offers that fit, a host the clippers that fit, and neither more than that."""
+"""The marketplace: a clipper finds open offers that fit, and of each what everybody may know."""
 
 import json
 import random
@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.splits import Share, SplitRule
-from licensing import candidates, marketplace, tables
+from licensing import marketplace
 from licensing.approval import Approval
-from licensing.candidates import Candidate
-from licensing.errors import InvalidQuery, LicensingError, NothingPublished, OfferNotFound, PartyNotFound
+from licensing.errors import InvalidQuery, OfferNotFound, PartyNotFound
 from licensing.marketplace import OpenOffer, Search, in_words, offer_for_clipper, profile_of, search_offers
 from licensing.markets import OpenOffers, Sales
 from licensing.matching import rank_offers
-from licensing.scoring import Fit, Words
+from licensing.scoring import Words
 from licensing.terms import Terms, sha256_of
 from tests.clipledger.front_door import problem
 from tests.licensing.house import LONG_AGO, TERMS, Clipper, Host, NewClipper, NewGrant, NewHost, NewOffer, soon
+from tests.licensing.market_stall import apply, sell, sold
 
 
 @pytest.fixture
-async def word(app_engine: AsyncEngine) -> str:
+def word() -> str:
     """A category of the test's own: other tests' offers are in the same market."""
     return f"made-{random.randrange(10**12)}"
 
@@ -40,22 +40,6 @@ async def found(
 
 def numbers(offers: Sequence[OpenOffer]) -> list[int]:
     return [offer.offer_id for offer in offers]
-
-
-async def sell(connection: AsyncConnection, host: Host, offer_id: int, **facts: Any) -> None:
-    told = {"currency": "CNY", "gmv": 0, "commission": 0, "orders": 0, "returned": 0, "clicks": None} | facts
-    row = insert(tables.offer_facts).values(book_id=host.book_id, offer_id=offer_id, as_of=LONG_AGO, **told)
-    await connection.execute(row)
-
-
-async def sold(connection: AsyncConnection, clipper: Clipper, category: str, gmv: int, **facts: Any) -> None:
-    told = {"platform": "douyin", "currency": "CNY", "orders": gmv // 5000, "returned": 0, "clicks": gmv // 100} | facts
-    row = insert(tables.clipper_facts).values(clipper_id=clipper.clipper_id, category=category, gmv=gmv, as_of=LONG_AGO)
-    await connection.execute(row.values(**told))
-
-
-def reason(fit: Fit, feature: str) -> str:
-    return next(each.reason for each in fit.reasons if each.feature == feature)
 
 
 # Which offers -----------------------------------------------------------------------------------------------
@@ -142,7 +126,7 @@ async def new_clipper_of_many(
         ({"q": "lili live"}, {"plain", "english", "chinese", "kuaishou", "generous"}),
         ({"q": " "}, {"plain", "english", "chinese", "kuaishou", "generous"}),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else "finds",  # a set's order differs between workers
 )
 async def test_a_search_finds_what_it_asks_for(
     app_engine: AsyncEngine,
@@ -216,19 +200,18 @@ def in_columns(rows: Any) -> OpenOffers:
     def column(values: Any) -> Any:
         return np.array([float(value or 0) for value in values])
 
-    names = ("gmv", "orders", "returned")
-    clicked = column(row.orders if row.clicks is not None else 0 for row in rows)
-    sales = Sales(
-        *(column(row._mapping[name] for row in rows) for name in names), clicked, column(r.clicks for r in rows)
+    gmv, orders, returned, clicks, commission = (
+        column(row._mapping[name] for row in rows) for name in ("gmv", "orders", "returned", "clicks", "commission")
     )
-    lists = [Words.of([" ".join(row._mapping[name]) for row in rows]) for name in ("platforms", "languages")]
+    clicked = column(row.orders if row.clicks is not None else 0 for row in rows)
     return OpenOffers(
-        Words.of([row.category for row in rows]),
-        *lists,
-        Words.of([row.currency for row in rows]),
-        column(row.clipper_ppm for row in rows),
-        column(row.commission for row in rows),
-        sales,
+        categories=Words.of([row.category for row in rows]),
+        platforms=Words.of([" ".join(row.platforms) for row in rows]),
+        languages=Words.of([" ".join(row.languages) for row in rows]),
+        currencies=Words.of([row.currency for row in rows]),
+        clipper_ppm=column(row.clipper_ppm for row in rows),
+        commission=commission,
+        sales=Sales(gmv, orders, returned, clicked, clicks),
     )
 
 
@@ -316,15 +299,6 @@ async def test_a_clipper_sees_what_it_has_of_an_offer_already(
     assert standings == {granted: "granted", applied: "applied", other: "none"}
 
 
-async def apply(engine: AsyncEngine, host: Host, offer_id: int, clipper: Clipper) -> int:
-    values = {"book_id": host.book_id, "offer_id": offer_id, "clipper_id": clipper.clipper_id}
-    row = insert(tables.applications).values(
-        **values, version_no=1, message="", findings=[], submitted_by="test", expires_at=soon(days=9)
-    )
-    async with engine.begin() as connection:
-        return int((await connection.execute(row.returning(tables.applications.c.application_id))).scalar_one())
-
-
 def test_rules_of_approval_are_told_as_sentences() -> None:
     every = Approval(platforms=("douyin",), countries=("CN",), languages=("zh",), least_approved_clips=3, least_gmv=500)
     assert in_words(every, "CNY") == [
@@ -336,104 +310,6 @@ def test_rules_of_approval_are_told_as_sentences() -> None:
     ]
     assert in_words(Approval(), "CNY") == ["every application"]
     assert in_words(None, "CNY") == []
-
-
-# Candidates -------------------------------------------------------------------------------------------------
-
-
-async def ranked(engine: AsyncEngine, host: Host, offer_id: int, **how: Any) -> list[Candidate]:
-    async with engine.connect() as connection:
-        return (await candidates.rank_candidates(connection, host.book_id, offer_id, **{"limit": 200, **how}))[0]
-
-
-async def test_a_host_finds_applicants_licensees_and_strangers_but_not_who_has_a_grant(
-    app_engine: AsyncEngine, host: Host, new_host: NewHost, new_clipper: NewClipper, new_offer: NewOffer,
-    new_grant: NewGrant, word: str,
-) -> None:  # fmt: skip
-    offer_id = await new_offer(host, category=word)
-    grantee, applicant, licensed, stranger = [await new_clipper() for _ in range(4)]
-    await new_grant(host, offer_id=offer_id, clipper=grantee)
-    await new_grant(host, clipper=licensed)
-    await new_grant(await new_host(), clipper=stranger)
-    application_id = await apply(app_engine, host, offer_id, applicant)
-    async with app_engine.begin() as connection:
-        for each in (grantee, applicant, licensed, stranger):
-            await sold(connection, each, word, 900_000_000)
-    shown = {each.clipper_id: each for each in await ranked(app_engine, host, offer_id)}
-    assert grantee.clipper_id not in shown
-    assert shown[applicant.clipper_id].application_id == application_id
-    standings = [shown[each.clipper_id].standing for each in (applicant, licensed, stranger)]
-    assert standings == ["applicant", "licensed", "unlicensed"]
-    only = await ranked(app_engine, host, offer_id, standing="applicant")
-    assert [each.clipper_id for each in only] == [applicant.clipper_id]
-
-
-async def test_who_sells_where_the_offer_is_comes_before_who_sells_elsewhere(
-    app_engine: AsyncEngine, host: Host, new_clipper: NewClipper, new_offer: NewOffer, word: str
-) -> None:
-    offer_id = await new_offer(host, category=word)
-    names = ("here", "other-platform", "other-category", "other-currency", "new", "no-account", "small")
-    made = {name: await new_clipper("weibo" if name == "no-account" else "douyin") for name in names}
-    async with app_engine.begin() as connection:
-        await sold(connection, made["here"], word, 50_000_000)
-        await sold(connection, made["small"], word, 500_000)
-        await sold(connection, made["other-platform"], word, 50_000_000, platform="kuaishou")
-        await sold(connection, made["other-category"], "tools", 50_000_000)
-        await sold(connection, made["other-currency"], word, 50_000_000, currency="USD")
-    clipper_ids = {each.clipper_id: name for name, each in made.items()}
-    everyone = await all_pages(app_engine, host, offer_id)
-    order = [clipper_ids[each.clipper_id] for each in everyone if each.clipper_id in clipper_ids]
-    assert order[0] == "here"
-    assert order[-1] == "no-account"
-    fits = {clipper_ids[each.clipper_id]: each.fit for each in everyone if each.clipper_id in clipper_ids}
-    assert f"of those who sell in {word} on douyin or tiktok" in reason(fits["here"], "gmv")
-    assert reason(fits["new"], "gmv") == "no sales yet; counted as a typical clipper"
-
-
-async def all_pages(engine: AsyncEngine, host: Host, offer_id: int) -> list[Candidate]:
-    seen: list[Candidate] = []
-    after = None
-    async with engine.connect() as connection:
-        while True:
-            page, after = await candidates.rank_candidates(connection, host.book_id, offer_id, after=after, limit=5)
-            seen += page
-            if after is None:
-                assert len({each.clipper_id for each in seen}) == len(seen)
-                return seen
-
-
-async def test_a_host_reads_no_amount_no_order_and_no_other_host_in_a_candidate(
-    client: AsyncClient, app_engine: AsyncEngine, host: Host, new_host: NewHost, clipper: Clipper,
-    new_offer: NewOffer, new_grant: NewGrant, word: str,
-) -> None:  # fmt: skip
-    offer_id = await new_offer(host, category=word)
-    other = await new_host()
-    await new_grant(other, clipper=clipper)
-    async with app_engine.begin() as connection:
-        await sold(connection, clipper, word, 987_654_321, orders=87_654, returned=4_321, clicks=1_234_567)
-    answer = await client.get(f"{host.path}/offers/{offer_id}/candidates", headers=host.person.bearer)
-    shown = next(each for each in answer.json()["data"] if each["clipper_id"] == clipper.clipper_id)
-    for private in ("987654321", "87654", "4321", "1234567", other.book, clipper.accounts[0]):
-        assert private not in json.dumps(shown)
-    assert {each["evidence"] for each in shown["fit"]["reasons"]} <= {"none", "little", "some", "much"}
-
-
-async def test_candidates_are_for_an_offer_of_one_s_own_with_terms(
-    app_engine: AsyncEngine, host: Host, new_host: NewHost, new_offer: NewOffer
-) -> None:
-    offer_id = await new_offer(host)
-    async with app_engine.begin() as connection:
-        values = {"title": "Draft", "summary": "", "category": "beauty", "created_by": "test"}
-        draft = insert(tables.offers).values(book_id=host.book_id, **values).returning(tables.offers.c.offer_id)
-        draft_id = (await connection.execute(draft)).scalar_one()
-    refused: list[tuple[Host, int, type[LicensingError]]] = [
-        (await new_host(), offer_id, OfferNotFound),
-        (host, 2**62, OfferNotFound),
-        (host, draft_id, NothingPublished),
-    ]
-    for who, number, error in refused:
-        with pytest.raises(error):
-            await ranked(app_engine, who, number)
 
 
 # Over HTTP --------------------------------------------------------------------------------------------------

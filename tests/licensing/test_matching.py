@@ -23,10 +23,17 @@ def sales(*rows: tuple[float, float, float, float]) -> Sales:
 
 
 def offers(sold: Sales, *categories: str) -> OpenOffers:
+    """One for each row of sales, all of beauty unless said otherwise."""
     count = len(sold.gmv)
-    rows = (categories or ["beauty"] * count, ["douyin"] * count, [""] * count, ["CNY"] * count)
-    words = [Words.of(row) for row in rows]
-    return OpenOffers(*words, np.full(count, 600_000.0), sold.gmv * 0.13, sold)
+    return OpenOffers(
+        categories=Words.of(categories or ["beauty"] * count),
+        platforms=Words.of(["douyin"] * count),
+        languages=Words.of([""] * count),
+        currencies=Words.of(["CNY"] * count),
+        clipper_ppm=np.full(count, 600_000.0),
+        commission=sold.gmv * 0.13,
+        sales=sold,
+    )
 
 
 def reason(fit: Fit, feature: str) -> Reason:
@@ -157,7 +164,7 @@ def test_the_share_is_what_of_a_sale_reaches_the_clipper() -> None:
 
 def test_a_market_without_any_offer_or_sale_is_ranked_without_a_fault() -> None:
     nothing = np.zeros(0)
-    empty = OpenOffers(*[Words.of([])] * 4, nothing, nothing, Sales(nothing, nothing, nothing, nothing, nothing))
+    empty = offers(Sales(nothing, nothing, nothing, nothing, nothing))
     assert rank_offers(NOBODY, empty).scores_ppm.tolist() == []
     unsold = rank_offers(NOBODY, offers(sales((0, 0, 0, 0), (0, 0, 0, 0))))
     assert len({*unsold.scores_ppm.tolist()}) == 1

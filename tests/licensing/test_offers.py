@@ -174,7 +174,8 @@ async def test_every_version_stays_and_the_newest_counts(desk: Desk) -> None:
     assert [each["version_no"] for each in page["data"]] == [2]
     rest = (await desk.get(f"{offer}/terms", cursor=page["next_cursor"])).json()
     assert [each["version_no"] for each in rest["data"]] == [1]
-    assert problem(await desk.get(f"{offer}/terms/3"))["type"] == "/problems/terms-not-found"
+    for number in (3, 2**31, 2**63 - 1):
+        assert problem(await desk.get(f"{offer}/terms/{number}"))["type"] == "/problems/terms-not-found"
 
 
 async def test_two_versions_are_compared_member_by_member(desk: Desk) -> None:

@@ -23,7 +23,8 @@ from licensing.errors import (
     TermsNotFound,
     WrongTransition,
 )
-from licensing.grants import Grant, find_grant
+from licensing.grants import Acceptance, Grant, create_grants, find_grant
+from licensing.grants import NewGrant as Wanted
 from licensing.offers import OfferAbout, create_offer
 from licensing.publishing import publish_terms
 from licensing.register import load_register
@@ -47,6 +48,7 @@ from tests.licensing.house import (
 
 HOST, CLIPPER = By("host", "user:1"), By("clipper", "user:2")
 BETTER = SplitRule(currency="CNY", shares=(Share("host", 3), Share("clipper", 7)))
+ON_PAPER = Acceptance(accepted_at=LONG_AGO, accepted_by="user:1", attested=True)
 NEWER = msgspec.structs.replace(TERMS, split=BETTER)
 
 
@@ -61,7 +63,7 @@ async def propose(engine: AsyncEngine, granted: Granted, *arguments: Any) -> Pro
 
 
 async def do(engine: AsyncEngine, action: Callable[..., Awaitable[Grant]], granted: Granted, *arguments: Any) -> Grant:
-    by = HOST if action in (granting.revoke, granting.suspend) else CLIPPER
+    by = HOST if action in (granting.resume, granting.revoke, granting.suspend) else CLIPPER
     async with engine.begin() as connection:
         return await action(connection, granted.book_id, by, granted.grant_id, *arguments)
 
@@ -269,6 +271,28 @@ async def test_newer_terms_that_are_exclusive_find_another_hosts_grant(
     await propose(app_engine, granted)
     with pytest.raises(ExclusiveElsewhere):
         await do(app_engine, renewal.accept_renewal, granted, sha256)
+
+
+async def test_exclusive_terms_that_were_agreed_on_exclude_from_that_moment_also_who_was_suspended(
+    app_engine: AsyncEngine, new_host: NewHost, clipper: Clipper, new_grant: NewGrant, new_offer: NewOffer
+) -> None:
+    locked = msgspec.structs.replace(TERMS, rate_lock_days=3660)
+    granted = await new_grant(await new_host(), clipper=clipper, terms=locked, starts_at=soon(days=-1))
+    sha256 = await publish(app_engine, granted, msgspec.structs.replace(NEWER, exclusivity="all"))
+    await propose(app_engine, granted)
+    waiting = await do(app_engine, renewal.accept_renewal, granted, sha256)
+    assert (waiting.version_no, waiting.agreed) == (1, (1, 2)), "the exclusive terms are still to come"
+    there = await new_host()
+    offer_id, asked = await new_offer(there), Wanted(clipper_id=clipper.clipper_id, acceptance=ON_PAPER)
+    async with app_engine.connect() as connection:
+        with pytest.raises(ExclusiveElsewhere):
+            await create_grants(connection, there.book_id, HOST, offer_id, [asked])
+
+    await do(app_engine, granting.suspend, granted)
+    async with app_engine.begin() as connection:
+        await create_grants(connection, there.book_id, HOST, offer_id, [asked])
+    with pytest.raises(ExclusiveElsewhere):
+        await do(app_engine, granting.resume, granted)
 
 
 async def test_from_the_hosts_proposal_to_the_clippers_yes_over_http(

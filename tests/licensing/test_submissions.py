@@ -279,7 +279,9 @@ async def test_a_clip_without_disclosure_is_approved_only_by_who_has_seen_it(
     assert (approved.state, approved.disclosed, approved.decided_by) == ("approved", "confirmed", "user:8")
 
 
-async def test_a_rejection_says_why_and_is_final(app_engine: AsyncEngine, host: Host, new_grant: NewGrant) -> None:
+async def test_a_rejection_says_why_and_only_its_host_can_take_it_back(
+    app_engine: AsyncEngine, host: Host, new_grant: NewGrant
+) -> None:
     grant = await new_grant(host)
     made = await recognised(app_engine, grant)
     async with app_engine.begin() as connection:
@@ -289,8 +291,12 @@ async def test_a_rejection_says_why_and_is_final(app_engine: AsyncEngine, host: 
         await reviewing.approve(*key, confirmed=False, by=HOST)
         rejected = await reviewing.reject(*key, reason="Too loud", refused=True, by=HOST)
         assert (rejected.state, rejected.disclosed, rejected.reason) == ("rejected", "refused", "Too loud")
-        with pytest.raises(errors.WrongTransition, match="nothing, it has ended"):
-            await reviewing.approve(*key, confirmed=True, by=HOST)
+        with pytest.raises(errors.WrongTransition, match=r"allowed: approved \(by the host\)"):
+            await submissions.remove(*key, reason=None, by=CLIPPER)
+        with pytest.raises(errors.NotDisclosed):
+            await reviewing.approve(*key, confirmed=False, by=HOST)
+        after_all = await reviewing.approve(*key, confirmed=True, by=HOST)
+        assert (after_all.state, after_all.disclosed, after_all.reason) == ("approved", "confirmed", None)
 
 
 async def test_of_two_reviewers_at_once_one_decides(app_engine: AsyncEngine, host: Host, new_grant: NewGrant) -> None:
