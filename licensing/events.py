@@ -3,7 +3,7 @@
 An event and its deliveries are written in the transaction of the change, so there is none without the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +12,39 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.errors import EventNotFound
-from licensing.states import By, Side
+from licensing.states import APPLICATION, CASE, CLAIM, GRANT, OFFER, SUBMISSION, By, Side
 from licensing.tables import events
 
-OWN_SUBJECTS = ("application", "grant", "submission", "claim", "handle", "representation")
+_TOLD = (OFFER, APPLICATION, GRANT, SUBMISSION, CLAIM, CASE)
+"""The machines whose things are a book's; handles and representations are no host's, and no host is told of them."""
+_BESIDE: Mapping[str, tuple[str, ...]] = {
+    "offer": ("created", "edited", "terms published"),
+    "application": ("submitted",),
+    "grant": ("offered", "accounts changed", "terms proposed", "terms accepted", "terms declined", "terms in force"),
+    "submission": ("submitted", "unpublished"),
+    "claim": ("opened",),
+    "case": ("reported",),
+    "webhook": ("tested", "enabled", "disabled"),
+}
+"""What is told that no transition of a machine is: how things begin, and what changes in one state."""
+
+
+def type_of(subject: str, action: str) -> str:
+    """As receivers know it: `claim.finally-upheld`."""
+    return f"{subject}.{action.replace(' ', '-')}"
+
+
+TYPES = frozenset(
+    [type_of(machine.noun, each.action) for machine in _TOLD for each in machine.transitions]
+    + [type_of(subject, action) for subject, actions in _BESIDE.items() for action in actions]
+)
+"""All that is ever told."""
+OWN_SUBJECTS = ("application", "grant", "submission", "claim")
 """What a clipper is told of; a case is the host's alone."""
 _RECORD = text("""
     WITH told AS (
         INSERT INTO licensing.events (book_id, type, subject, subject_id, state, was, side, actor, clipper_id, detail)
-        SELECT :book_id, :subject || '.' || type, :subject, subject_id, state, was, :side, :actor, clipper_id, detail
+        SELECT :book_id, type, :subject, subject_id, state, was, :side, :actor, clipper_id, detail
         FROM unnest(
             CAST(:types AS text[]), CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:was AS text[]),
             CAST(:clippers AS bigint[]), CAST(:details AS jsonb[])
@@ -77,6 +101,8 @@ class Change(msgspec.Struct, frozen=True):
 
 async def record(connection: AsyncConnection, book_id: int, subject: str, by: By, changes: Sequence[Change]) -> None:
     """Tell of changes of one kind of subject (a machine's noun), any number in one statement."""
+    types = [type_of(subject, change.action) for change in changes]
+    assert TYPES.issuperset(types), f"{types} must be told of in TYPES"
     await connection.execute(
         _RECORD,
         {
@@ -84,7 +110,7 @@ async def record(connection: AsyncConnection, book_id: int, subject: str, by: By
             "subject": subject,
             "side": by.side,
             "actor": by.actor,
-            "types": [change.action.replace(" ", "-") for change in changes],
+            "types": types,
             "ids": [change.subject_id for change in changes],
             "states": [change.state for change in changes],
             "was": [change.was for change in changes],

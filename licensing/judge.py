@@ -7,6 +7,7 @@ that needs a fact which nobody told is undecided, unless another fails for sure.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -123,6 +124,7 @@ def _judge_clip(register: Register, sale: SaleFacts, account: str | None, known_
     return _decide([_find(_Question(grant, grant.standing_at(sale.sold_at, known_at), sale, account))])
 
 
+@lru_cache(maxsize=50_000)  # a report names the same accounts over and over
 def _account_of(platform: str, handle: str) -> str:
     """As grants list it. What can't be an account stays as it is, for no grant lists that."""
     try:

@@ -14,9 +14,10 @@ _OUR_FONTS = "pylopdf_fonts_zh_cn"  # looked up, not imported: all that is wante
 
 
 def typeset(template: Path, told: bytes) -> bytes:
-    """The template as PDF, which finds the data, JSON, in `sys.inputs.document`. It is tagged for those who have it read
-    to them (PDF/UA-1), in fonts that are installed with the service. It takes a moment of processor time: call it in a
-    thread.
+    """The template as PDF, which finds the data, JSON, in `sys.inputs.document`.
+
+    It is PDF/UA-1, tagged for those who have it read to them, in fonts that are installed with the service. It takes a
+    moment of processor time: call it in a thread.
 
     A name in letters that these fonts lack is set in the machine's own; where that has none either the letters are
     empty boxes, and the PDF is tagged but doesn't claim to be PDF/UA-1.

@@ -2,6 +2,8 @@
 
 SettlementError
 ├── invalid: the request cannot be obeyed whatever there is
+│   ├── InvalidResolution       says of no sales, or of no grant, that they go together
+│   ├── InvalidClose            a month that is none, or no reason where one is asked for
 │   └── FileRefused             a report that can't be read as a whole; what is wrong with one row is `Quarantined`
 │       ├── EmptyFile           no bytes, no rows, or no header
 │       ├── UnknownFormat       a header that no reader knows
@@ -11,9 +13,25 @@ SettlementError
 │       ├── TruncatedFile       breaks off: a quotation mark never closed, JSON or a spreadsheet cut short
 │       ├── FileTooLarge        would unpack to, or hold in one row, more than is allowed
 │       ├── MixedNumbers        1.234,56 and 1,234.56 in one file
-│       └── AmbiguousNumbers    nothing in it says whether 1.234 is more than a thousand
+│       ├── AmbiguousNumbers    nothing in it says whether 1.234 is more than a thousand
+│       ├── UnknownAsOf         neither the file, nor its name, nor who sends it says of what day it is
+│       ├── WrongAsOf           the file says otherwise, or tells of what came later
+│       └── RowsRefused         rows that can't be read, in a file that was to be read whole or not at all
 ├── conflict: the state of things does not allow it
+│   ├── WrongStep               the close of the month is not that far, or further
+│   ├── SamePerson              who submits does not approve
+│   ├── MonthNotEnded, EarlierMonthOpen
+│   ├── ExceptionsOpen          and nobody has said why the month is closed over them
+│   ├── StatementsOutdated      the books have moved since they were drafted
+│   ├── StatementsDiffer        the lines do not make up what the ledger says
+│   ├── AlreadyResolved         sales that a resolution is about already; it is withdrawn first
+│   ├── AlreadyWithdrawn        a resolution that is no longer followed
+│   └── ImportRunning           somebody else is reading the report in at this moment
 └── not_found: the address names nothing
+    ├── ImportNotFound
+    ├── StatementNotFound
+    ├── ResolutionNotFound
+    └── SaleNotFound
 
 `kind` decides the HTTP status (invalid 422, conflict 409, not_found 404); `code` is stable and may be matched by
 clients. It is made of the class's name: `EmptyFile` is `empty-file`.
@@ -47,7 +65,7 @@ class SettlementError(Exception):
         super().__init__(field, value, rule)  # as given, so that the error survives pickling
         self.field = field
         self.value = None if value is None else _UNSENDABLE.sub("\ufffd", str(value))[:_LONGEST_VALUE]
-        self.rule = rule or self.usual_rule
+        self.rule = _UNSENDABLE.sub("\ufffd", rule) if rule else self.usual_rule
 
     def __str__(self) -> str:
         said = ": ".join(part for part in (self.field, self.rule) if part) or self.code
@@ -98,3 +116,70 @@ class MixedNumbers(FileRefused):
 
 class AmbiguousNumbers(FileRefused):
     usual_rule = "nothing in the file says whether 1.234 is more than a thousand"
+
+
+class UnknownAsOf(FileRefused):
+    usual_rule = "neither the file nor its name says of what day it is; say so, as 2026-10-31"
+
+
+class WrongAsOf(FileRefused): ...
+
+
+class RowsRefused(FileRefused): ...
+
+
+class InvalidClose(Invalid): ...
+
+
+class WrongStep(Conflict): ...
+
+
+class SamePerson(Conflict):
+    usual_rule = "is approved by another person than the one who submitted it"
+
+
+class MonthNotEnded(Conflict):
+    usual_rule = "has not ended by the book's calendar"
+
+
+class EarlierMonthOpen(Conflict):
+    usual_rule = "months are closed one after the other; this one has statements to issue"
+
+
+class ExceptionsOpen(Conflict):
+    usual_rule = "say why the month is closed although there are exceptions"
+
+
+class StatementsOutdated(Conflict):
+    usual_rule = "the books have moved since the statements were drafted: draft them again"
+
+
+class StatementsDiffer(Conflict):
+    usual_rule = "opening and lines do not make up the balance of the ledger"
+
+
+class ImportRunning(Conflict):
+    usual_rule = "is being read in at this moment"
+
+
+class ImportNotFound(NotFound): ...
+
+
+class StatementNotFound(NotFound): ...
+
+
+class InvalidResolution(Invalid): ...
+
+
+class AlreadyResolved(Conflict):
+    usual_rule = "a resolution is about these sales already; withdraw it first"
+
+
+class AlreadyWithdrawn(Conflict):
+    usual_rule = "was withdrawn before"
+
+
+class ResolutionNotFound(NotFound): ...
+
+
+class SaleNotFound(NotFound): ...

@@ -99,7 +99,8 @@ async def _authorise(
             raise BookNotFound("book", slug)  # the same as if there were none
         scope["state"]["book_id"] = book_id
     for kind in KINDS:
-        if (party_id := scope["path_params"].get(kind)) is not None:
+        if kind in scope["path_params"]:
+            party_id = int(scope["path_params"][kind])
             await _admit_to_party(connection, principal, requirement, party_id, kind)
             scope["state"]["party_id"] = party_id
             return

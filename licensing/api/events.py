@@ -12,8 +12,8 @@ from licensing.api.scopes import PARTY_READ, READ
 from licensing.events import Event, OwnEvent
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
-Subject = Literal["offer", "application", "grant", "submission", "claim", "case", "handle", "representation", "webhook"]
-OwnSubject = Literal["application", "grant", "submission", "claim", "handle", "representation"]
+Subject = Literal["offer", "application", "grant", "submission", "claim", "case", "webhook"]
+OwnSubject = Literal["application", "grant", "submission", "claim"]
 _Number = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, description="Of this one only.")]
 
 

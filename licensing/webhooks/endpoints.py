@@ -4,7 +4,6 @@ A secret is shown once, when it is made. After a change both are signed with for
 nothing while it changes over.
 """
 
-import re
 import secrets
 from base64 import b64encode
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from sqlalchemy import ColumnElement, Row, and_, func, insert, select, text, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.errors import EndpointNotFound, InvalidEndpoint, QuotaReached
-from licensing.events import Change, record
-from licensing.states import MACHINES, By
+from licensing.events import TYPES, Change, record
+from licensing.states import By
 from licensing.tables import webhook_endpoints as endpoints
 from licensing.vocabulary import check_text
 from licensing.webhooks.addresses import target_of
@@ -26,10 +25,7 @@ MOST_ENDPOINTS = 10
 """That one book sends to: each event becomes as many requests."""
 OVERLAP = timedelta(days=1)
 """How long a changed secret is signed with beside the new one."""
-SUBJECTS = (*(machine.noun for machine in MACHINES), "webhook")
 _SECRET_BYTES = 32
-_MOST_TYPES = 50
-_TYPE = re.compile(r"([a-z]+)\.[a-z]+(?:-[a-z]+)*")
 _GIVE_UP = text("""
     UPDATE licensing.webhook_deliveries SET state = 'failed', leased_until = NULL
     WHERE book_id = :book_id AND endpoint_id = :endpoint_id AND state = 'waiting'
@@ -176,13 +172,13 @@ async def _checked(
 
 
 def _checked_types(types: Sequence[str]) -> list[str]:
-    if len(types) > _MOST_TYPES:
-        raise InvalidEndpoint("types", len(types), f"at most {_MOST_TYPES}; none means all")
+    if len(types) > len(TYPES):
+        raise InvalidEndpoint("types", len(types), f"at most {len(TYPES)}; none means all")
     for position, each in enumerate(types):
-        form = _TYPE.fullmatch(each)
-        if not form or form[1] not in SUBJECTS:
-            rule = f"subject.action, such as grant.revoked; subjects: {', '.join(SUBJECTS)}"
-            raise InvalidEndpoint(f"types[{position}]", each, rule)
+        if each not in TYPES:
+            subject = each.partition(".")[0]
+            alike = sorted(known for known in TYPES if known.startswith(f"{subject}.")) or sorted(TYPES)
+            raise InvalidEndpoint(f"types[{position}]", each, f"must be one of {', '.join(alike)}")
     return list(dict.fromkeys(types))
 
 

@@ -81,5 +81,6 @@ FORMAT: Final = Format(
     ids=("Tracking ID", "ASIN"),
     usual_zone="America/Los_Angeles",
     translations={known(f"{name}({sign})"): name for name in _AMOUNTS for sign in _SIGNS},
+    comma_names=frozenset(known(f"{name}(€)") for name in _AMOUNTS),
     reader=_reader,
 )  # fmt: skip

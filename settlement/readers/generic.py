@@ -1,4 +1,4 @@
-"""Our own format, for marketplaces without a reader: the columns and rules of `docs/reports.md`, as CSV, XLSX or JSON."""
+"""Our own format, for marketplaces without a reader: columns and rules are in `docs/reports.md`."""
 
 import re
 from typing import Final
@@ -73,7 +73,7 @@ FORMAT: Final = Format(
         "marketplace", "order", "line", "currency", "product", "quantity", "refunded", "gmv", "estimated", "actual",
         "state", "placed_at",
     )),
-    amounts=("gmv", "net_gmv", "estimated", "actual"),
+    amounts=("gmv", "estimated", "actual", "net_gmv"),
     times=("placed_at", "settled_at"),
     counts=("quantity", "refunded"),
     ids=("order", "line", "product", "content_id"),

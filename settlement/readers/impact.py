@@ -61,12 +61,14 @@ def _reader(layout: Layout) -> RowReader:
 FORMAT: Final = Format(
     name="impact",
     columns=(
-        "Id", "CampaignId", "CampaignName", "ActionTrackerId", "ActionTrackerName", "EventCode", "MediaPartnerId",
-        "MediaPartnerName", "State", "AdId", "Payout", "DeltaPayout", "IntendedPayout", "Amount", "DeltaAmount",
-        "IntendedAmount", "Currency", "ReferringDate", "EventDate", "CreationDate", "LockingDate", "ClearedDate",
-        "ReferringType", "ReferringDomain", "PromoCode", "Oid", "CustomerId", "CustomerArea", "CustomerCity",
-        "CustomerRegion", "CustomerCountry", "CustomerPostCode", "CustomerStatus", "SubId1", "SubId2", "SubId3",
-        "SharedId", "Uri",
+        "Id", "CampaignId", "ActionTrackerId", "MediaPartnerId", "State", "Payout", "DeltaPayout", "IntendedPayout",
+        "Amount", "DeltaAmount", "IntendedAmount", "Currency", "EventDate", "CreationDate", "LockingDate",
+        "ClearedDate", "Oid", "SubId1", "SharedId", "PromoCode",
+    ),
+    extras=(
+        "CampaignName", "ActionTrackerName", "EventCode", "MediaPartnerName", "AdId", "ReferringDate",
+        "ReferringType", "ReferringDomain", "CustomerId", "CustomerArea", "CustomerCity", "CustomerRegion",
+        "CustomerCountry", "CustomerPostCode", "CustomerStatus", "SubId2", "SubId3", "Uri",
     ),
     needed=frozenset((
         "Id", "Oid", "State", "Payout", "IntendedPayout", "Amount", "IntendedAmount", "Currency", "EventDate",

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from settlement.errors import FileRefused, MissingColumn, UnknownColumn, UnknownFormat
@@ -29,7 +28,8 @@ class Format:
     columns: tuple[str, ...]
     needed: frozenset[str]
     amounts: tuple[str, ...]
-    """Columns of amounts that are read; `times`, `counts` and `ids` likewise. They locate what is unreadable."""
+    """Columns of amounts that are read, those first that must not be empty; `times`, `counts` and `ids` likewise.
+    They locate what is unreadable."""
     times: tuple[str, ...]
     counts: tuple[str, ...]
     ids: tuple[str, ...]
@@ -37,15 +37,19 @@ class Format:
     usual_zone: str
     status: str | None = None
     currency: str | None = None
-    translations: Mapping[str, str] = MappingProxyType({})
+    translations: Mapping[str, str] = field(default_factory=dict)
     """Names in other languages, as `known` spells them, to those of `columns`."""
-    comma_languages: bool = False
-    """True if some translation's readers write 1.234,56, so that a translated header decides nothing."""
+    nulls: tuple[str, ...] = ("",)
+    """Texts that mean that there is nothing. An empty cell always does."""
+    comma_names: frozenset[str] = frozenset()
+    """Translations whose readers may write 1.234,56, so that the header does not decide about numbers."""
+    extras: tuple[str, ...] = ()
+    """Columns that only some files have."""
     style: NumberStyle | None = None
     """The only style it may use; None lets the file's values decide."""
 
     def canonical(self) -> dict[str, str]:
-        return {known(name): name for name in self.columns} | dict(self.translations)
+        return {known(name): name for name in (*self.columns, *self.extras)} | dict(self.translations)
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,9 @@ class Layout:
     header: tuple[str, ...]
     at: Mapping[str, int]
     """Positions of the canonical columns."""
-    translated: bool
     zone: ZoneInfo
     style: NumberStyle = "point"
-    nulls: tuple[str, ...] = ("", "/", "-")
+    nulls: tuple[str, ...] = ("",)
     currency: str | None = None
     title: str = ""
     notes: list[str] = field(default_factory=list)
@@ -72,11 +75,15 @@ class Layout:
             return getter
         return lambda cells: getter((*cells, ""))
 
+    def says_style(self) -> bool:
+        """True if the header's language has one way to write numbers."""
+        return not any(known(name) in self.format.comma_names for name in self.header)
+
     def column_of(self, unreadable: Unreadable, cells: Sequence[str]) -> str | None:
         """The name, in the file's own words, of the column where the text stands."""
         for name in _columns_of(self.format, unreadable.kind):
             place = self.at.get(name)
-            if place is not None and cells[place] == unreadable.text:
+            if place is not None and cells[place].strip() == unreadable.text.strip():
                 return self.header[place].strip()
         return None
 
@@ -117,9 +124,8 @@ def layout_of(form: Format, header: Sequence[str], zone: ZoneInfo | None, title:
         else:
             at[meant] = place
     _refuse(form, sorted(form.needed - at.keys()), unknown)
-    translated = any(known(name) in form.translations for name in header)
     notes = [f"column absent: {name}" for name in form.columns if name not in at]
-    return Layout(form, tuple(header), at, translated, zone or ZoneInfo(form.usual_zone), title=title, notes=notes)
+    return Layout(form, tuple(header), at, zone or ZoneInfo(form.usual_zone), title=title, notes=notes)
 
 
 def _refuse(form: Format, lacking: Sequence[str], unknown: Sequence[str]) -> None:
@@ -136,7 +142,7 @@ def no_format(formats: Sequence[Format], header: Sequence[str]) -> FileRefused:
     shown = ", ".join(name.strip() for name in header[:12])
     if not count:
         names = ", ".join(form.name for form in formats)
-        return UnknownFormat("header", shown, f"no reader knows this header; there are readers for {names}")
+        return UnknownFormat("header", shown, f"no reader knows this header; export it in English, for one of {names}")
     names_of = {nearest.canonical().get(known(name)) for name in header}
     lacking = [name for name in nearest.columns if name in nearest.needed and name not in names_of]
     return UnknownFormat(

@@ -23,7 +23,7 @@ _ESTIMATES = ("Est. Shop Ads commission", "Est. Bonus", "Est. Affiliate partner 
 _DEDUCTIONS = ("Est. IVA", "Est. ISR", "Est. PIT", "Est. revenue sharing portion")
 
 
-def _reader(layout: Layout) -> RowReader:  # noqa: C901 - one pass over a row, without calls that a million rows would pay for
+def _reader(layout: Layout) -> RowReader:
     pick = layout.pick(
         "Order ID", "SKU ID", "Product ID", "Items sold", "Items refunded", "Currency", "Order settlement status",
         "Content ID", "GMV", "Est. standard commission", "Actual commission base", "Total final earned amount",
@@ -115,14 +115,15 @@ FORMAT: Final = Format(
         "Order date",
     )),
     amounts=(
-        "GMV", "Est. standard commission", *_ESTIMATES, *_DEDUCTIONS, "Actual commission base",
-        "Total final earned amount",
+        "GMV", "Est. standard commission", "Total final earned amount", "Actual commission base", *_ESTIMATES,
+        *_DEDUCTIONS,
     ),
     times=("Order date", "Commission settlement date"),
     counts=("Items sold", "Items refunded"),
     ids=("Order ID", "SKU ID", "Product ID", "Content ID"),
     status="Order settlement status",
     currency="Currency",
+    nulls=("", "/"),
     usual_zone="UTC",
     reader=_reader,
 )  # fmt: skip

@@ -5,7 +5,7 @@ and a lookup costs a tenth of reading. No float and no decimal context has a par
 """
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 from ledger.errors import UnknownCurrency
@@ -136,7 +136,7 @@ class Times:
     def __call__(self, text: str) -> datetime:
         try:
             if len(text) != 19 or text[13] != ":" or text[16] != ":":
-                raise ValueError  # noqa: TRY301 - one refusal for all that is no time
+                raise ValueError
             day, offset = self._days[text[:11]]
             if offset:
                 return datetime.fromisoformat(day + text[11:] + offset)
@@ -148,9 +148,9 @@ class Times:
     def _placed(self, local: datetime, text: str) -> datetime:
         placed = local.replace(tzinfo=self._zone)
         offset = placed.utcoffset()
-        if offset is None or placed.replace(fold=1).utcoffset() != offset and not _happens(placed):
+        if offset is None or (placed.replace(fold=1).utcoffset() != offset and not _happens(placed)):
             raise Unreadable("time", text, f"does not occur in {self._zone}, whose clocks jump over it")
-        return placed
+        return placed.astimezone(UTC)  # in its own zone a repeated hour equals no moment of another
 
 
 class _Days(dict[str, tuple[str, str]]):

@@ -21,6 +21,7 @@ from ledger.books import Book
 from ledger.books import open_book as open_ledger_book
 from tests.clipledger.documents import shell  # noqa: F401 - a fixture
 from tests.clipledger.front_door import ROUTES, Company, NewPerson, OpenBook, Person, add_user, client_of
+from tests.licensing.house import new_clipper, new_grant, new_host, new_offer, new_user  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,12 +19,17 @@ def told(var: Path, *act: str, **environment: str) -> subprocess.CompletedProces
 
 
 @pytest.mark.timeout(600)  # it draws, cuts and identifies minutes of video
-def test_the_demo_finds_the_clips_and_tells_the_month(var: Path) -> None:
+def test_the_demo_finds_the_clips_licenses_one_and_tells_the_month(var: Path) -> None:
     demo = told(var)
 
     assert demo.returncode == 0, demo.stderr
     for line in (
         "Clips, cut and edited as clippers do",
+        "fits her to",
+        "Approved by the rules: the licence is granted.",
+        "is told: valid.",
+        "Lili approves it.",
+        "submission.published",
         "sales posted in one batch.",
         "A late refund is refused",
         "The books are NOT sound",
@@ -35,6 +40,9 @@ def test_the_demo_finds_the_clips_and_tells_the_month(var: Path) -> None:
     for clip in ("ana", "bo", "chen", "stranger"):
         assert (var / "demo" / f"{clip}.jpg").read_bytes().startswith(b"\xff\xd8\xff")
         assert f"{clip}.jpg" in demo.stdout
+    assert (var / "demo" / "review.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+    assert (var / "demo" / "certificate.pdf").read_bytes().startswith(b"%PDF-")
+    assert demo.stdout.count("Book lili-live") == 1
     assert not (var / "demo" / "postgres" / "data" / "postmaster.pid").exists()
 
 

@@ -43,6 +43,18 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         assert place
 
 
+def test_every_component_has_a_plain_name_that_is_its_own(document: dict[str, Any]) -> None:
+    """Two types of one name would be told apart by their modules."""
+    assert [name for name in document["components"]["schemas"] if not re.fullmatch("[A-Z][A-Za-z0-9]*", name)] == []
+    lists = [
+        operation["responses"]["200"]["content"]["application/json"]["schema"].get("$ref", "")
+        for path, method, operation in operations(document)
+        if method == "get" and "cursor" in str(operation.get("parameters"))
+    ]
+    assert all(reference.endswith("Page") for reference in lists)
+    assert len(lists) > 20
+
+
 def test_every_operation_says_what_it_is_for_who_may_and_how_it_fails(document: dict[str, Any]) -> None:
     public = {("/health", "get"), ("/ready", "get"), ("/v1/session", "post"), ("/v1/certificates/{number}", "get")}
     for path, method, operation in operations(document):

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from licensing.errors import WrongTransition
-from licensing.events import Change, list_events, list_own_events, record
+from licensing.events import Change, list_events, record
 from licensing.states import GRANT, MACHINES, By, Machine
 from tests.licensing.house import Host, NewGrant, NewHost
 
@@ -23,21 +23,6 @@ async def test_a_host_reads_its_own_events_newest_first(
         found = await list_events(connection, host.book_id, subject="grant", subject_id=grant.grant_id)
         assert [event.type for event in found] == ["grant.resumed", "grant.suspended"]
         assert await list_events(connection, other.book_id) == []
-
-
-async def test_a_clipper_is_told_of_its_own_things_never_of_a_hosts_cases(
-    app_engine: AsyncEngine, host: Host, new_grant: NewGrant
-) -> None:
-    grant = await new_grant(host)
-    its = grant.clipper.clipper_id
-    async with app_engine.begin() as connection:
-        by = By("host", "user:1")
-        await record(connection, host.book_id, "case", by, [Change("opened", 1, "open", clipper_id=its)])
-        await record(
-            connection, host.book_id, "grant", by, [Change("suspended", grant.grant_id, "suspended", None, its)]
-        )
-        assert [event.type for event in await list_own_events(connection, its)] == ["grant.suspended"]
-        assert await list_own_events(connection, its, subject="case") == []
 
 
 def test_a_wrong_transition_names_the_state_what_it_allows_and_who_may() -> None:

@@ -76,6 +76,15 @@ async def test_an_account_is_claimed_once_until_it_is_given_up(client: AsyncClie
     assert anew["code"] != claimed["code"]
 
 
+async def test_an_account_is_the_same_however_its_letters_are_composed(client: AsyncClient, clipper: Clipper) -> None:
+    name = uuid4().hex
+    made = await claim(client, clipper, f"\uff20{name.upper()}\uff25")
+    assert made["handle"] == f"{name}e"
+    again = {"platform": "tiktok", "handle": f" @{name}E "}
+    answer = await client.post(f"{clipper.path}/handles", json=again, headers=posting(clipper.person))
+    assert problem(answer)["type"] == "/problems/already-claimed"
+
+
 async def test_what_is_no_account_is_refused(client: AsyncClient, clipper: Clipper) -> None:
     for field, asked in (
         ("platform", {"platform": "myspace", "handle": "lina"}),

@@ -407,6 +407,7 @@ async def test_a_clip_goes_from_its_clipper_to_the_host_and_back(
 
     mine = (await client.get(place, headers=clipper.person.bearer)).json()
     assert (mine["state"], mine["reason"], mine["segments"][0]["source_t0"]) == ("rejected", "Sold out", 60)
+    assert mine["decided_by"] is None, "who of the host decided is the host's to know"
     assert (await post(client, clipper.person, f"{place}/remove", {})).status_code == 409
     listed = await client.get(f"{clipper.path}/submissions?state=rejected", headers=clipper.person.bearer)
     assert [each["submission_id"] for each in listed.json()["data"]] == [number]

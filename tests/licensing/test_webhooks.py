@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from licensing.api import events as events_api
 from licensing.errors import InvalidEndpoint, LicensingError, QuotaReached
-from licensing.events import OWN_SUBJECTS, Change, list_own_events, record
+from licensing.events import OWN_SUBJECTS, TYPES, Change, list_own_events, record
 from licensing.states import By
 from licensing.webhooks import addresses, deliveries, endpoints
 from licensing.webhooks.addresses import is_public, target_of
@@ -154,9 +154,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"url": "https://169.254.169.254/latest/meta-data"}, "url", "which is not public"),
     ({"url": "https://[::ffff:10.0.0.1]/"}, "url", "which is not public"),
     ({"description": "x" * 201}, "description", "0 to 200"),
-    ({"types": ["grants.revoked"]}, "types[0]", "subjects: offer"),
-    ({"types": ["grant"]}, "types[0]", "subject.action"),
-    ({"types": ["grant.revoked"] * 51}, "types", "at most 50"),
+    ({"types": ["grants.revoked"]}, "types[0]", "application.approved, application.expired"),
+    ({"types": ["grant"]}, "types[0]", "grant.accepted"),
+    ({"types": ["grant.revokd"]}, "types[0]", "must be one of grant.accepted, grant.accounts-changed"),
+    ({"types": ["handle.confirmed"]}, "types[0]", "must be one of"),  # belongs to no host
+    ({"types": ["grant.revoked"] * 51}, "types", "at most"),
 ]
 
 
@@ -239,7 +241,7 @@ async def test_events_are_read_by_subject(client: AsyncClient, app_engine: Async
 
 
 def test_events_can_be_asked_for_by_every_subject_there_is() -> None:
-    assert set(get_args(events_api.Subject)) == set(endpoints.SUBJECTS)
+    assert set(get_args(events_api.Subject)) == {each.partition(".")[0] for each in TYPES}
     assert get_args(events_api.OwnSubject) == OWN_SUBJECTS
 
 
@@ -254,17 +256,17 @@ async def test_a_clipper_reads_its_own_events_without_the_hosts_people_and_reaso
     other, second = await new_clipper(), await new_host()
     detail = {"reason": "the host's own"}
     async with app_engine.begin() as connection:
-        for book, subject, whose in (
-            (host, "grant", clipper),
-            (second, "claim", clipper),
-            (host, "grant", other),
-            (host, "case", clipper),
+        for book, subject, action, whose in (
+            (host, "grant", "offered", clipper),
+            (second, "claim", "opened", clipper),
+            (host, "grant", "offered", other),
+            (host, "case", "opened", clipper),
         ):
-            change = Change("opened", 1, "open", None, whose.clipper_id, detail)
+            change = Change(action, 1, "open", None, whose.clipper_id, detail)
             await record(connection, book.book_id, subject, BY, [change])
         assert len(await list_own_events(connection, other.clipper_id)) == 1
     page = (await client.get(f"{clipper.path}/events", headers=clipper.person.bearer)).json()
-    assert [each["type"] for each in page["data"]] == ["claim.opened", "grant.opened"]
+    assert [each["type"] for each in page["data"]] == ["claim.opened", "grant.offered"]
     assert not {"actor", "detail"} & set(page["data"][0])
     filtered = await client.get(f"{clipper.path}/events", params={"subject": "grant"}, headers=clipper.person.bearer)
     assert len(filtered.json()["data"]) == 1
