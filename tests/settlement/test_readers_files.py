@@ -21,8 +21,8 @@ from settlement.errors import (
 )
 from settlement.observations import Observation, Quarantined
 from settlement.readers import read
-from tests.settlement import marketplaces as exports
-from tests.settlement.marketplaces import lines
+from tests.settlement import exports
+from tests.settlement.exports import lines
 
 LINES = lines(12)
 

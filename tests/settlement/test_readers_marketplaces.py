@@ -11,8 +11,8 @@ import pytest
 
 from settlement.observations import Observation, Quarantined
 from settlement.readers import read
-from tests.settlement import marketplaces as exports
-from tests.settlement.marketplaces import Line, lines
+from tests.settlement import exports
+from tests.settlement.exports import Line, lines
 
 
 def observed(data: bytes, name: str = "export_2026-11-15.csv", zone: ZoneInfo | None = None) -> list[Observation]:

@@ -12,8 +12,8 @@ from settlement.errors import FileRefused
 from settlement.observations import Observation, Quarantined
 from settlement.readers import read
 from settlement.readers.values import Amounts, Times, Unreadable, is_ambiguous, style_of
-from tests.settlement import marketplaces as exports
-from tests.settlement.marketplaces import lines
+from tests.settlement import exports
+from tests.settlement.exports import lines
 
 LINES = lines(6, seed=9)
 FILES = {

@@ -7,8 +7,8 @@ import pytest
 
 from settlement.observations import Observation, Quarantined
 from settlement.readers import read
-from tests.settlement import marketplaces as exports
-from tests.settlement.marketplaces import lines
+from tests.settlement import exports
+from tests.settlement.exports import lines
 
 SETTLED = [line for line in lines(60) if line.stage == "settled"][:3]
 
