@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 import msgspec
@@ -117,7 +118,7 @@ async def _imported(engine: AsyncEngine, storage: Storage, book: Book, asked: "R
         "import_id": its.import_id,
         "state": its.state,
         "already_imported": again,
-        **_facts(its, done),
+        **_facts(book, its, done),
         "rows": its.rows_read,
         "parked_rows": its.parked,
         "parked": [_fault(row.row_no, row.column_name, row.value, row.rule) for row in reversed(parked)],
@@ -134,7 +135,7 @@ async def _previewed(engine: AsyncEngine, book: Book, asked: "Request") -> dict[
         "import_id": None,
         "state": "preview",
         "already_imported": found.already_imported,
-        **_facts(found, found),
+        **_facts(book, found, found),
         "rows": found.rows,
         "sample": found.sample,
         "parked_rows": len(found.parked),
@@ -144,12 +145,12 @@ async def _previewed(engine: AsyncEngine, book: Book, asked: "Request") -> dict[
     }
 
 
-def _facts(report: "Import | Preview", counted: "Imported | Preview") -> dict[str, Any]:
+def _facts(book: Book, report: "Import | Preview", counted: "Imported | Preview") -> dict[str, Any]:
     return {
         "file": report.name,
         "sha256": report.sha256,
         "format": report.format,
-        "as_of": report.as_of.date(),
+        "as_of": report.as_of.astimezone(ZoneInfo(book.time_zone)).date(),
         "sales": {"new": counted.new, "changed": counted.changed, "unchanged": counted.unchanged},
     }
 
