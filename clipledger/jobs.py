@@ -38,7 +38,7 @@ from media.storage import Storage
 from media.uploads import forget_uploads
 
 SCHEMA = "jobs"
-QUEUES: Mapping[str, int] = {"default": 4, "sources": 1, "clips": 1, "traces": 1}
+QUEUES: Mapping[str, int] = {"default": 4, "sources": 1, "clips": 1, "traces": 1, "reports": 1}
 """Jobs that one worker runs at a time from each queue: most wait for the database, media's use whole processors."""
 GRACE = 5.0
 """Seconds in which a running job may end after the worker was told to stop; then it is broken off."""
@@ -150,6 +150,28 @@ async def trace_clips(context: JobContext) -> None:
     await trace_due(_engine(context), _storage(context), _settings(context).media_index)
 
 
+async def import_reports(context: JobContext) -> None:
+    """Marketplaces' reports that were sent; one that was broken off goes on. Raises ExceptionGroup."""
+    from settlement.importing import import_due
+
+    await import_due(_engine(context), _storage(context))
+
+
+async def settle_books(context: JobContext) -> None:
+    """Sales that a person, a claim or the calendar moves, in every book. Raises ExceptionGroup."""
+    from settlement.settling import settle_due
+
+    engine, faults = _engine(context), list[Exception]()
+    async for book in _books(engine):
+        try:
+            await settle_due(engine, book)
+        except Exception as fault:
+            fault.add_note(f"book {book}")
+            faults.append(fault)
+    if faults:
+        raise ExceptionGroup("books were not settled", faults)
+
+
 async def send_webhooks(context: JobContext) -> None:
     """Events that an endpoint waits for."""
     await send_due(_engine(context), allow_private=_settings(context).webhooks_private)
@@ -200,9 +222,16 @@ JOBS: tuple[Job, ...] = (
     review_clips,
     conclude_cases,
     trace_clips,
+    import_reports,
+    settle_books,
     send_webhooks,
 )
-_QUEUE_OF: Mapping[Job, str] = {fingerprint_sources: "sources", identify_clips: "clips", trace_clips: "traces"}
+_QUEUE_OF: Mapping[Job, str] = {
+    fingerprint_sources: "sources",
+    identify_clips: "clips",
+    trace_clips: "traces",
+    import_reports: "reports",
+}
 
 
 def create_queue(url: str, *, application_name: str = "clipledger") -> App:
@@ -237,7 +266,7 @@ async def enqueue(queue: App, job: Job) -> bool:
 
 async def work(url: str, settings: Settings) -> None:
     """Run jobs until cancelled. Returns only when the queue's connection broke."""
-    size = sum(QUEUES.values()) + len(_QUEUE_OF)  # media's jobs renew their leases while they work
+    size = sum(QUEUES.values()) + len(_QUEUE_OF)  # these hold another connection while they work
     engine = create_engine(url, pool_size=size, application_name="clipledger worker")
     try:
         async with create_queue(url, application_name="clipledger worker").open_async() as queue:

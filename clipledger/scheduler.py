@@ -59,6 +59,8 @@ TICKS = (
     Tick(jobs.seal_books, CronTrigger(minute="*/5", timezone=UTC)),
     Tick(jobs.rescue_stalled_jobs, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.apply_dates, CronTrigger(minute="*", timezone=UTC)),
+    Tick(jobs.import_reports, CronTrigger(minute="*", timezone=UTC)),
+    Tick(jobs.settle_books, CronTrigger(minute="*/10", timezone=UTC)),
     Tick(jobs.forget_expired, CronTrigger(minute=7, timezone=UTC)),
     Tick(jobs.forget_media, CronTrigger(minute=37, timezone=UTC)),
     Tick(jobs.forget_old_jobs, CronTrigger(hour=3, minute=17, timezone=UTC)),
@@ -72,6 +74,7 @@ LOOKS: Mapping[jobs.Job, LiteralString] = {
     jobs.review_clips: _ANY.format(MOVED),
     jobs.conclude_cases: _ANY.format(LOOKED_FOR),
     jobs.trace_clips: _ANY.format(UNTRACED),
+    jobs.import_reports: _ANY.format("settlement.imports WHERE state = 'reading' AND failure IS NULL"),
     jobs.send_webhooks: _ANY.format("""
         licensing.webhook_deliveries
         WHERE state = 'waiting' AND due_at <= now() AND (leased_until IS NULL OR leased_until < now())

@@ -23,7 +23,7 @@ MAX_METADATA = 65_536
 """Characters, of all keys and values together."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One posting: `amount` in minor units of `currency`, debit positive, credit negative, never zero."""
 
     account: str

@@ -14,6 +14,8 @@ its answer and doesn't decide may not keep somebody's money frozen by waiting. W
 APPEAL_DAYS; the operator decides then, finally. Either side may give in before that: the respondent concedes, the
 claimant withdraws, and both are final at once, for nobody is left who could appeal.
 
+What is finally upheld has its effect at once: see `licensing.outcomes`.
+
 The operator's `decide_by` is a promise without a consequence: no clock may take a side in its place.
 """
 
@@ -73,14 +75,15 @@ _DISPUTABLE: Mapping[str, tuple[str, ...]] = {
     "wrongly-suspended": ("suspended",),
     "wrongly-revoked": ("revoked",),
 }
-_GRANTED = ("active", "suspended", "revoked", "expired")
+_GRANTED = ("active", "suspended", "revoked", "resigned", "expired")
 
 
 class Claim(msgspec.Struct, frozen=True):
     """`frozen`: settlement holds the money concerned. A deadline that has no meaning yet is null.
 
     `respond_by` is the respondent's, `decide_by` that of whoever decides next, `appeal_by` the loser's. `reason` is the
-    last decision's.
+    last decision's. `owed` is `new-grant` once it is finally upheld that a grant was wrongly revoked: a revocation is
+    final, so the host owes the clipper another.
     """
 
     claim_id: int
@@ -97,6 +100,7 @@ class Claim(msgspec.Struct, frozen=True):
     opened_at: datetime
     decided_at: datetime | None
     reason: str | None
+    owed: Literal["new-grant"] | None = None
 
     @property
     def respondent(self) -> Claimant:
@@ -114,6 +118,11 @@ class Move(msgspec.Struct, frozen=True):
 
     action: str
     by: Side
+
+
+def owed(ground: str, state: str) -> Literal["new-grant"] | None:
+    """What the host still has to do itself after this claim."""
+    return "new-grant" if (ground, state) == ("wrongly-revoked", "finally-upheld") else None
 
 
 def ground_of(claimant: Claimant, ground: str, over: str) -> Ground:

@@ -1,8 +1,9 @@
 """Claims: disputes between a host and a clipper over a clip or a grant, from both sides' words to a final decision.
 
 What may be done when is `licensing.claim_rules`. Here each move locks the claim's row, asks the rules at the moment at
-which the row is held, and puts what was said into the claim's file, which nobody can change afterwards. While a
-claim is `frozen`, settlement holds the money concerned: see `frozen_subjects`.
+which the row is held, and puts what was said into the claim's file, which nobody can change afterwards. What is finally
+upheld has its effect in the same transaction: `licensing.outcomes`. While a claim is `frozen`, settlement holds the
+money concerned: see `frozen_subjects`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ from licensing.claim_evidence import Evidence, Statement, append, check, check_r
 from licensing.claim_rules import Claim, Claimant, Move, State
 from licensing.errors import AlreadyDisputed, ClaimNotFound, GrantNotFound, InvalidClaim, SubmissionNotFound
 from licensing.events import Change, record
+from licensing.exclusivity import lock_clippers
+from licensing.outcomes import carry_out
 from licensing.states import By
 from licensing.tables import claims, grants, submissions
 
@@ -143,6 +146,9 @@ async def move_claim(
     await append(connection, book_id, claim_id, by, said)
     moved = await find_claim(connection, book_id, claim_id)
     await _tell(connection, book_id, by, action, moved, claim.state)
+    if moved.state == "finally-upheld":
+        done = await carry_out(connection, book_id, moved)
+        await append(connection, book_id, claim_id, CLOCK, Statement(done))
     return moved
 
 
@@ -181,10 +187,15 @@ async def apply_deadlines(connection: AsyncConnection, book_id: int) -> int:
     count = 0
     for state, deadline, action, reason in _BY_THE_CLOCK:
         late = and_(claims.c.book_id == book_id, claims.c.state == state, claims.c[deadline] < func.now())
-        chosen = select(claims.c.claim_id).where(late).order_by(claims.c.claim_id)
-        for claim_id in (await connection.scalars(chosen.with_for_update(skip_locked=True))).all():
-            await move_claim(connection, book_id, claim_id, action, CLOCK, Statement(reason))
-            count += 1
+        its = claims.c
+        chosen = select(its.claim_id, its.clipper_id).where(late)
+        ordered = chosen.order_by(its.grant_id, its.submission_id.nulls_first(), its.claim_id)
+        rows = (await connection.execute(ordered.with_for_update(skip_locked=True))).all()
+        if action == "finally upheld":  # its effects lock clippers, grants and clips: in their order
+            await lock_clippers(connection, [row.clipper_id for row in rows])
+        for row in rows:
+            await move_claim(connection, book_id, row.claim_id, action, CLOCK, Statement(reason))
+        count += len(rows)
     return count
 
 
@@ -222,7 +233,7 @@ async def list_claims(
     if before is not None:
         chosen = chosen.where(claims.c.claim_id < before)
     rows = await connection.execute(chosen.order_by(claims.c.claim_id.desc()).limit(limit))
-    return [Claim(**row._mapping) for row in rows]
+    return [_claim_of(row) for row in rows]
 
 
 async def frozen_subjects(connection: AsyncConnection, book_id: int) -> list[Frozen]:
@@ -236,7 +247,7 @@ async def frozen_subjects(connection: AsyncConnection, book_id: int) -> list[Fro
 
 # Inside -----------------------------------------------------------------------------------------------------
 
-_FIELDS = [claims.c[name] for name in Claim.__struct_fields__]
+_FIELDS = [claims.c[name] for name in Claim.__struct_fields__ if name != "owed"]
 
 
 async def _locked(connection: AsyncConnection, book_id: int, claim_id: int) -> tuple[Claim, datetime]:
@@ -250,7 +261,7 @@ async def _locked(connection: AsyncConnection, book_id: int, claim_id: int) -> t
 async def _tell(
     connection: AsyncConnection, book_id: int, by: By, action: str, claim: Claim, was: State | None
 ) -> None:
-    told = ("claimant", "ground", "grant_id", "submission_id", "frozen", "respond_by", "decide_by", "appeal_by")
+    told = ("claimant", "ground", "grant_id", "submission_id", "frozen", "respond_by", "decide_by", "appeal_by", "owed")
     detail = msgspec.to_builtins({name: getattr(claim, name) for name in told})
     change = Change(action, claim.claim_id, claim.state, was, claim.clipper_id, detail)
     await record(connection, book_id, "claim", by, [change])
@@ -263,4 +274,8 @@ def _named(book_id: int, claim_id: int) -> ColumnElement[bool]:
 def _claim(row: Row[Any] | None, claim_id: int) -> Claim:
     if row is None:
         raise ClaimNotFound("claim", claim_id)
-    return Claim(**row._mapping)
+    return _claim_of(row)
+
+
+def _claim_of(row: Row[Any]) -> Claim:
+    return Claim(**row._mapping, owed=rules.owed(row.ground, row.state))

@@ -13,8 +13,8 @@ DRAWN = Path(__file__).resolve().parent.parent / "docs" / "states.md"
 _HEAD = """# States
 
 Everything in licensing that has states: which there are, what leads from one to another, and who may do it. A
-transition by the system is made by the clock or by a job. Drawn from `licensing/states.py` by
-`python -m licensing.drawing`; don't edit it here.
+transition by the system is made by the clock, by a job, or by a claim finally upheld. Drawn from
+`licensing/states.py` by `python -m licensing.drawing`; don't edit it here.
 """
 
 

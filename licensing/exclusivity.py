@@ -2,6 +2,10 @@
 
 It is asked when a grant becomes active, both ways: may this one be beside the others, and may they be beside it. The
 clipper's row is locked first, so that of two grants which exclude each other only one becomes active.
+
+Only the clipper can bind itself. While a grant is attested, accepted elsewhere as its host says, its terms exclude
+nobody else's; they do once the clipper has accepted terms of it here, such as newer ones. What the clipper accepted
+itself excludes the attested grants of others like any.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +30,8 @@ _EXCLUDED = text("""
     JOIN licensing.offers USING (book_id, offer_id)
     JOIN licensing.terms_versions AS terms USING (book_id, offer_id)
     CROSS JOIN LATERAL (
-        SELECT terms.terms ->> 'exclusivity' AS exclusivity, offers.category = :category AS alike
+        SELECT CASE WHEN held.attested THEN 'none' ELSE terms.terms ->> 'exclusivity' END AS exclusivity,
+               offers.category = :category AS alike
     ) AS its
     WHERE held.clipper_id = ANY (CAST(:clippers AS bigint[])) AND held.book_id <> :book_id
       AND held.state = 'active' AND (held.ends_at IS NULL OR held.ends_at > :now)
@@ -43,15 +48,24 @@ async def lock_clippers(connection: AsyncConnection, clipper_ids: Iterable[int])
 
 
 async def excluded(
-    connection: AsyncConnection, book_id: int, offer: Offer, terms: Terms, clipper_ids: Iterable[int], now: datetime
+    connection: AsyncConnection,
+    book_id: int,
+    offer: Offer,
+    terms: Terms,
+    clipper_ids: Iterable[int],
+    now: datetime,
+    *,
+    attested: bool,
 ) -> Mapping[int, ExclusiveElsewhere]:
     """Which of these clippers, whom the caller has locked, can't have an active grant of the offer under these terms.
 
-    The refusal tells the rule, never whose the other grant is.
+    `attested`: not the clipper accepted them here, so they exclude nobody. The refusal tells the rule, never whose the
+    other grant is.
     """
-    asked = {"book_id": book_id, "category": offer.category, "exclusivity": terms.exclusivity, "now": now}
+    exclusivity = "none" if attested else terms.exclusivity
+    asked = {"book_id": book_id, "category": offer.category, "exclusivity": exclusivity, "now": now}
     rows = await connection.execute(_EXCLUDED, {**asked, "clippers": list(clipper_ids)})
-    return {row.clipper_id: _refusal(terms.exclusivity, ours=row.ours) for row in rows}
+    return {row.clipper_id: _refusal(exclusivity, ours=row.ours) for row in rows}
 
 
 def _refusal(exclusivity: str, *, ours: bool) -> ExclusiveElsewhere:

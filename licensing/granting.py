@@ -1,5 +1,5 @@
-"""What becomes of a grant: accepted or declined by its clipper, suspended, resumed or revoked by its host, with other
-accounts, expired by the clock.
+"""What becomes of a grant: accepted, declined or resigned by its clipper, suspended, resumed or revoked by its host,
+with other accounts, expired by the clock.
 
 Each changes the row and appends to its history, in the transaction that tells the event. All hold from now on: what
 was sold before still pays. Raises of every one of them: GrantNotFound, WrongTransition.
@@ -74,6 +74,13 @@ async def decline(connection: AsyncConnection, book_id: int, by: By, grant_id: i
     return await _become(connection, held, by, "declined", target, reason)
 
 
+async def resign(connection: AsyncConnection, book_id: int, by: By, grant_id: int, reason: str | None = None) -> Grant:
+    """The clipper ends it, for good, from now on; there is no tail. Raises InvalidGrant."""
+    held = await hold(connection, book_id, grant_id)
+    target = GRANT.target(held.grant.state, "resigned", by.side)
+    return await _become(connection, held, by, "resigned", target, reason)
+
+
 def check_deadline(field: str, until: datetime | None, now: datetime) -> None:
     """Raises DeadlinePassed."""
     if until is not None and until <= now:
@@ -86,11 +93,13 @@ def check_accepted(version: TermsVersion, sha256: str) -> None:
         raise NotAccepted("sha256", sha256, f"must be the hash of version {version.version_no}, which is offered")
 
 
-async def check_exclusive(connection: AsyncConnection, held: Held, version: TermsVersion) -> None:
+async def check_exclusive(
+    connection: AsyncConnection, held: Held, version: TermsVersion, *, attested: bool = False
+) -> None:
     """Whether the grant, whose clipper is locked, may be active under these terms. Raises ExclusiveElsewhere."""
     offer = await find_offer(connection, held.book_id, held.grant.offer_id)
     clipper_id = held.grant.clipper_id
-    found = await excluded(connection, held.book_id, offer, version.terms, [clipper_id], held.now)
+    found = await excluded(connection, held.book_id, offer, version.terms, [clipper_id], held.now, attested=attested)
     if clipper_id in found:
         raise found[clipper_id]
 
@@ -111,7 +120,7 @@ async def resume(connection: AsyncConnection, book_id: int, by: By, grant_id: in
     target = GRANT.target(held.grant.state, "resumed", by.side)
     for version_no in held.grant.agreed:
         version = await find_terms(connection, book_id, held.grant.offer_id, version_no)
-        await check_exclusive(connection, held, version)
+        await check_exclusive(connection, held, version, attested=held.grant.attested)
     return await _become(connection, held, by, "resumed", target, reason)
 
 

@@ -21,7 +21,7 @@ from licensing.tables import grants
 
 __all__ = ["Acceptance", "Grant", "NewGrant", "State", "book_of_grant", "create_grants", "find_grant", "list_grants"]
 
-State = Literal["offered", "active", "suspended", "revoked", "expired", "declined"]
+State = Literal["offered", "active", "suspended", "revoked", "resigned", "expired", "declined"]
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ way in, `licensing.drafts` what is checked.
 
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
@@ -11,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing import changes, events
 from licensing.drafts import Draft, Ground, NewGrant
-from licensing.errors import LicensingError, NothingPublished, WrongTransition
+from licensing.errors import ExclusiveElsewhere, LicensingError, NothingPublished, WrongTransition
 from licensing.exclusivity import excluded, lock_clippers
 from licensing.handles import confirmed_accounts
 from licensing.offers import Offer, find_terms, lock_offer
 from licensing.states import By
+from licensing.terms import Terms
 
 GIVES = ("open", "paused")
 """States of an offer of which grants are made; one that is paused takes no applications, but its host may grant."""
@@ -95,7 +97,7 @@ _INSERT = text("""
 async def _ground(connection: AsyncConnection, book_id: int, offer: Offer, rows: Sequence[NewGrant]) -> Ground:
     """What must be known of all rows, the offer being locked already."""
     clippers = sorted({row.clipper_id for row in rows})
-    accepted = sorted({row.clipper_id for row in rows if row.acceptance is not None})
+    accepted = {row.clipper_id: row.acceptance.attested for row in rows if row.acceptance is not None}
     if accepted:
         await lock_clippers(connection, accepted)
     now = await changes.moment(connection)
@@ -108,11 +110,22 @@ async def _ground(connection: AsyncConnection, book_id: int, offer: Offer, rows:
         offer=offer,
         version=version,
         accounts=await confirmed_accounts(connection, clippers),
-        excluded=await excluded(connection, book_id, offer, version.terms, accepted, now) if accepted else {},
+        excluded=await _excluded(connection, book_id, offer, version.terms, accepted, now),
         places=None if offer.quota is None else max(0, offer.quota - living),
         taken=dict.fromkeys(these or ()),
         clippers=known,
     )
+
+
+async def _excluded(
+    connection: AsyncConnection, book_id: int, offer: Offer, terms: Terms, accepted: Mapping[int, bool], now: datetime
+) -> Mapping[int, ExclusiveElsewhere]:
+    """Of those who have accepted, some as is attested."""
+    found: dict[int, ExclusiveElsewhere] = {}
+    for attested in set(accepted.values()):
+        these = [clipper_id for clipper_id, how in accepted.items() if how == attested]
+        found |= await excluded(connection, book_id, offer, terms, these, now, attested=attested)
+    return found
 
 
 async def _insert(

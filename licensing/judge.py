@@ -195,21 +195,18 @@ def _handle(asked: _Question) -> Condition | None:
 
 def _not_accepted(asked: _Question) -> Condition | None:
     state = asked.standing.state
-    if state in ("active", "suspended", "revoked") and asked.standing.scope is not None:
+    if state in ("active", "suspended", "revoked", "resigned") and asked.standing.scope is not None:
         return None
     return Condition("not-accepted", state or "nothing yet", "the grant's terms were not accepted by then")
 
 
-def _revoked(asked: _Question) -> Condition | None:
-    if asked.standing.state != "revoked":
-        return None
-    return Condition("revoked", "revoked", "the grant was revoked by then; no sale counts from that moment on")
+def _unless(state: str, rule: str) -> Callable[[_Question], Condition | None]:
+    """That the grant was not in this state, which gives the condition its name."""
 
+    def check(asked: _Question) -> Condition | None:
+        return Condition(state, state, rule) if asked.standing.state == state else None
 
-def _suspended(asked: _Question) -> Condition | None:
-    if asked.standing.state != "suspended":
-        return None
-    return Condition("suspended", "suspended", "the grant was suspended at that moment")
+    return check
 
 
 def _window(asked: _Question) -> Condition | None:
@@ -283,8 +280,9 @@ def _names(things: Sequence[object]) -> str:
 _CHECKS: tuple[Callable[[_Question], Condition | None], ...] = (
     _handle,
     _not_accepted,
-    _revoked,
-    _suspended,
+    _unless("revoked", "the grant was revoked by then; no sale counts from that moment on"),
+    _unless("resigned", "the clipper had ended the grant by then; no sale counts from that moment on"),
+    _unless("suspended", "the grant was suspended at that moment"),
     _window,
     _tail,
     _platform,

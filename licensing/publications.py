@@ -5,7 +5,7 @@ clip's.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
@@ -14,17 +14,19 @@ from sqlalchemy import Row, Select, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from licensing.errors import ContentTaken, InvalidPublication, PublicationNotFound
+from licensing.changes import moment
+from licensing.errors import ContentTaken, DeadlinePassed, InvalidPublication, PublicationNotFound, WrongTransition
 from licensing.events import Change, record
-from licensing.grants import find_grant
+from licensing.register import load_register
 from licensing.states import SUBMISSION, By
 from licensing.submissions import Submission, find_submission, lock_submission, move
-from licensing.tables import publications
+from licensing.tables import grants, publications
 from licensing.vocabulary import account_of, check_platform, normal_handle
 
 _CONTENT = re.compile(r"[!-~]{1,200}")
 _URL = re.compile(r"https://[!-~]{3,1992}")
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_BEFORE = timedelta(days=1)
+"""By how much a clip may have been posted before it was submitted."""
 _CLOCKS = timedelta(minutes=5)
 """By how much another's clock may be fast."""
 
@@ -69,14 +71,18 @@ async def publish(
 
     Raises:
         InvalidPublication: also where the grant doesn't list the account.
-        InvalidHandle, SubmissionNotFound, WrongTransition
+        WrongTransition: the clip is not approved; the grant is suspended, revoked or resigned, or was when it expired.
+        DeadlinePassed: the grant has ended, and the days after that in which sales still pay are over.
+        InvalidHandle, SubmissionNotFound
         ContentTaken: another clip was posted as this, or this one is on record.
     """
     checked = _checked(posting)
+    grant_id = (await find_submission(connection, book_id, submission_id)).grant_id
+    accounts = await _publishing(connection, book_id, grant_id)  # grants are locked before their clips
     submission = await lock_submission(connection, book_id, submission_id)
     if submission.state != "live":
         SUBMISSION.target(submission.state, "published", by.side)
-    await _check_account(connection, book_id, submission, checked)
+    _check_posted(checked, submission, accounts)
     made = await _written(connection, book_id, submission_id, {**checked, "added_by": by.actor})
     detail = {"platform": made.platform, "content_id": made.content_id, "url": made.url}
     if submission.state == "live":
@@ -96,17 +102,44 @@ def _checked(posting: Posting) -> dict[str, Any]:
     when = posting.published_at
     if when.tzinfo is None:
         raise InvalidPublication("published_at", when.isoformat(), "must name its offset from UTC")
-    if not _EARLIEST <= when <= datetime.now(UTC) + _CLOCKS:
-        raise InvalidPublication("published_at", when.isoformat(), "after 1999, and not in the future")
+    if when > datetime.now(UTC) + _CLOCKS:
+        raise InvalidPublication("published_at", when.isoformat(), "must not lie in the future")
     about = {"content_id": posting.content_id, "url": posting.url, "published_at": when}
     return {"platform": platform, "handle": normal_handle(posting.handle), **about}
 
 
-async def _check_account(
-    connection: AsyncConnection, book_id: int, submission: Submission, posting: dict[str, Any]
-) -> None:
+async def _publishing(connection: AsyncConnection, book_id: int, grant_id: int) -> tuple[str, ...]:
+    """The accounts of a grant under which clips may be posted now. It can't be suspended or revoked before this
+    transaction ends.
+
+    By its history, as sales are judged, so that it doesn't matter when the clock marks it as expired.
+    Raises WrongTransition, DeadlinePassed.
+    """
+    its = grants.c
+    here = select(its.state, its.handles).where(its.book_id == book_id, its.grant_id == grant_id)
+    row = (await connection.execute(here.with_for_update(read=True))).one()
+    history = (await load_register(connection, book_id, grant_ids=[grant_id])).grant(grant_id)
+    assert history is not None  # each grant begins with a change
+    now = await moment(connection)
+    standing = history.standing_at(now)
+    if standing.state != "active" or standing.scope is None:
+        state = standing.state if row.state == "expired" else row.state
+        raise WrongTransition("grant.state", state, "a clip is posted under a grant that is active, or in its tail")
+    ends_at = standing.ends_at
+    if ends_at is not None and ends_at <= now and now - ends_at >= standing.scope.tail:
+        days = standing.scope.terms.tail_days
+        raise DeadlinePassed(
+            "grant.ends_at", ends_at.isoformat(), f"the grant ended then; clips are posted for {days} days more"
+        )
+    return tuple(row.handles)
+
+
+def _check_posted(posting: dict[str, Any], submission: Submission, accounts: Sequence[str]) -> None:
     """Raises InvalidPublication."""
-    accounts = (await find_grant(connection, book_id, submission.grant_id)).handles
+    when, earliest = posting["published_at"], submission.submitted_at - _BEFORE
+    if when < earliest:
+        rule = f"must not be before {earliest.isoformat()}, a day before the clip was submitted"
+        raise InvalidPublication("published_at", when.isoformat(), rule)
     if account_of(posting["platform"], posting["handle"]) not in accounts:
         raise InvalidPublication("handle", posting["handle"], f"must be an account of the grant: {', '.join(accounts)}")
 

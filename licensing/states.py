@@ -1,7 +1,7 @@
 """The states of everything that has states here, and who may do what in which.
 
 A machine is data: `docs/states.md` is drawn from it, the database's CHECKs name the same states, and every use case
-asks it before it changes a row. A transition by `system` is made by the clock or by a job.
+asks it before it changes a row. A transition by `system` is made by the clock, by a job, or by a claim finally upheld.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ Side = Literal["host", "clipper", "operator", "system"]
 
 
 class By(NamedTuple):
-    """Who does something: for which side, and by the name that trails know (`user:3`, `key:7`, `job:…`)."""
+    """Who does something: for which side, and by the name that trails know (`user:3`, `key:7`, `job:…`, `claim:9`)."""
 
     side: Side
     actor: str
@@ -44,9 +44,10 @@ class Machine:
         named = (*self.initial, *(state for each in self.transitions for state in (*each.sources, each.target)))
         return tuple(dict.fromkeys(named))
 
-    def sources(self, action: str) -> tuple[str, ...]:
-        """The states in which the action is possible."""
-        return tuple(state for each in self.transitions if each.action == action for state in each.sources)
+    def sources(self, action: str, side: Side | None = None) -> tuple[str, ...]:
+        """The states in which the action is possible, to anybody or to this side."""
+        its = (each for each in self.transitions if each.action == action and (side is None or side in each.by))
+        return tuple(state for each in its for state in each.sources)
 
     def target(self, state: str, action: str, side: Side) -> str:
         """The state to which this leads.
@@ -99,8 +100,9 @@ GRANT = Machine(
         _to("active", "accepted", "offered", "clipper"),
         _to("declined", "declined", "offered", "clipper"),
         _to("suspended", "suspended", "active", "host"),
-        _to("active", "resumed", "suspended", "host"),
+        _to("active", "resumed", "suspended", "host system"),
         _to("revoked", "revoked", "offered active suspended", "host"),
+        _to("resigned", "resigned", "active suspended", "clipper"),
         _to("expired", "expired", "offered active suspended", "system"),
     ),
 )
@@ -113,11 +115,12 @@ SUBMISSION = Machine(
         _to("identified", "identified", "submitted identifying unrecognised", "system"),
         _to("unrecognised", "unrecognised", "submitted identifying", "system"),
         _to("approved", "approved", "identified unrecognised rejected", "host"),
-        _to("approved", "approved", "identified", "system"),
+        _to("approved", "approved", "identified rejected", "system"),
         _to("rejected", "rejected", "identified unrecognised approved", "host"),
+        _to("rejected", "rejected", "submitted identifying identified unrecognised approved", "system"),
         _to("live", "published", "approved", "clipper host"),
         _to("removed", "removed", "submitted identifying identified unrecognised approved live", "clipper"),
-        _to("removed", "removed", "live", "host"),
+        _to("removed", "removed", "live", "host system"),
     ),
 )
 

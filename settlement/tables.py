@@ -68,7 +68,7 @@ imports = Table(
     _made("created_at"),
     Column("finished_at", _INSTANT),
     PrimaryKeyConstraint("book_id", "import_id"),
-    UniqueConstraint("book_id", "sha256", name="imports_file"),
+    Index("imports_file", "book_id", "sha256", unique=True, postgresql_where=text("state <> 'refused'")),
 )
 
 observations = Table(
@@ -133,9 +133,12 @@ resolutions = Table(
     Column("reason", Text, nullable=False),
     Column("resolved_by", Text, nullable=False),
     _made("resolved_at"),
+    Column("withdrawn_by", Text),
     Column("withdrawn_at", _INSTANT),
+    Column("swept_to", BigInteger, server_default="0"),
     PrimaryKeyConstraint("book_id", "resolution_id"),
     Index("resolutions_one", "book_id", "matches", unique=True, postgresql_where=text("withdrawn_at IS NULL")),
+    Index("resolutions_to_sweep", "book_id", "resolution_id", postgresql_where=text("swept_to IS NOT NULL")),
 )
 
 sales = Table(
@@ -192,6 +195,7 @@ sales = Table(
     Index(
         "sales_to_release", "book_id", "release_on", postgresql_where=text("stage = 'held' AND release_on IS NOT NULL")
     ),
+    Index("sales_frozen", "book_id", "sale_id", postgresql_where=text("stage = 'frozen'")),
     Index("sales_reserved", "book_id", "reserve_until", postgresql_where=text("reserved <> 0")),
     Index("sales_of_clipper", "book_id", "clipper_id", "sold_on"),
     Index("sales_of_grant", "book_id", "grant_id", postgresql_where=text("grant_id IS NOT NULL")),
@@ -222,4 +226,98 @@ accruals = Table(
     PrimaryKeyConstraint("book_id", "sale_id", "change_no"),
     ForeignKeyConstraint(["book_id", "sale_id"], [sales.c.book_id, sales.c.sale_id], name="accruals_sale"),
     Index("accruals_of_entry", "book_id", "entry_id"),
+)
+
+# Statements and the close of a month: migrations/sql/0007_statements.up.sql --------------------------------
+
+
+def _amounts(*names: str) -> list[Column[int]]:
+    return [Column(name, BigInteger, nullable=False) for name in names]
+
+
+_BALANCES = ("held", "available", "reserve", "frozen", "paying", "recoverable")
+
+closings = Table(
+    "closings",
+    metadata,
+    _book(),
+    Column("month", Date, nullable=False),
+    Column("state", _ASCII, nullable=False, server_default="open"),
+    Column("submitted_by", BigInteger),
+    PrimaryKeyConstraint("book_id", "month"),
+)
+
+closing_events = Table(
+    "closing_events",
+    metadata,
+    _book(),
+    Column("month", Date, nullable=False),
+    Column("event_no", Integer, nullable=False),
+    Column("action", _ASCII, nullable=False),
+    Column("state", _ASCII, nullable=False),
+    Column("user_id", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+    _made("at"),
+    PrimaryKeyConstraint("book_id", "month", "event_no"),
+    ForeignKeyConstraint(["book_id", "month"], [closings.c.book_id, closings.c.month], name="closing_events_closing"),
+)
+
+true_ups = Table(
+    "true_ups",
+    metadata,
+    _book(),
+    _number("true_up_id"),
+    Column("month", Date, nullable=False),
+    Column("sold_in", Date, nullable=False),
+    Column("clipper_id", BigInteger, nullable=False),
+    Column("offer_id", BigInteger, nullable=False),
+    Column("version_no", Integer, nullable=False),
+    Column("currency", _ASCII, nullable=False),
+    *_amounts("net_gmv", "host_part", "clipper_part", "tier", "host_change", "clipper_change"),
+    Column("entry_id", BigInteger),
+    Column("release_on", Date, nullable=False),
+    Column("release_entry", BigInteger),
+    PrimaryKeyConstraint("book_id", "true_up_id"),
+    Index("true_ups_of_month", "book_id", "sold_in"),
+    Index("true_ups_of_entry", "book_id", "entry_id"),
+    Index("true_ups_to_release", "book_id", "release_on", postgresql_where=text("release_entry IS NULL")),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    _book(),
+    _number("statement_id"),
+    Column("month", Date, nullable=False),
+    Column("party", _ASCII, nullable=False),
+    Column("clipper_id", BigInteger),
+    Column("name", Text, nullable=False),
+    Column("currency", _ASCII, nullable=False),
+    *_amounts(*(f"opening_{name}" for name in _BALANCES), *(f"closing_{name}" for name in _BALANCES)),
+    PrimaryKeyConstraint("book_id", "statement_id"),
+    UniqueConstraint("book_id", "month", "party", "currency", name="statements_party"),
+    ForeignKeyConstraint(["book_id", "month"], [closings.c.book_id, closings.c.month], name="statements_closing"),
+    Index("statements_of_clipper", "clipper_id", "statement_id", postgresql_where=text("clipper_id IS NOT NULL")),
+)
+
+statement_lines = Table(
+    "statement_lines",
+    metadata,
+    _book(),
+    Column("statement_id", BigInteger, nullable=False),
+    Column("line_no", Integer, nullable=False),
+    Column("kind", _ASCII, nullable=False),
+    Column("submission_id", BigInteger),
+    Column("product", _ASCII),
+    Column("entry_id", BigInteger),
+    Column("label", Text),
+    *_amounts("sales", *_BALANCES),
+    PrimaryKeyConstraint("book_id", "statement_id", "line_no"),
+    ForeignKeyConstraint(
+        ["book_id", "statement_id"],
+        [statements.c.book_id, statements.c.statement_id],
+        name="statement_lines_statement",
+    ),
 )

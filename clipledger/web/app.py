@@ -31,6 +31,7 @@ from licensing import api as licensing_api
 from licensing.what_if import NoSalesYet
 from media import api as media_api
 from media.storage import Storage
+from settlement import api as settlement_api
 
 
 def create_app(
@@ -48,7 +49,7 @@ def create_app(
     attempts = LoginAttempts(limits)
     storage = Storage(settings.media_storage)
     app = Litestar(
-        [access_api.router, ledger_api.router, media_api.router, *licensing_api.routers, *_operation_routes(), *routes],
+        [access_api.router, ledger_api.router, media_api.router, *licensing_api.routers, *settlement_api.routers, *_operation_routes(), *routes],
         dependencies={
             **request_dependencies(),
             "engine": Provide(lambda: engine, sync_to_thread=False),

@@ -103,7 +103,9 @@ async def uphold(
     book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Claim:
-    """One's own claim, after the clipper's response or `respond_by`; a clipper's is thereby conceded, and final."""
+    """One's own claim, after the clipper's response or `respond_by`; a clipper's is thereby conceded, and final: a clip
+    is approved, a grant resumed. A revocation stays; `owed` says that the clipper is due a new grant.
+    """
     by = By("host", actor)
     return await claims.decide_claim(connection, book_id, claim_id, "uphold", by, data.as_statement)
 
@@ -207,7 +209,7 @@ async def concede(
     book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Claim:
-    """A host's claim; it is final at once."""
+    """A host's claim; it is final at once, and the clip is rejected or removed."""
     return await _moved(connection, book_id, claim_id, "conceded", actor, data)
 
 
@@ -287,7 +289,9 @@ async def decide(
     connection: NamedDependency[AsyncConnection],
     actor: NamedDependency[str],
 ) -> Claim:
-    """A claim that was appealed, once and for all, with reasons that both sides read."""
+    """A claim that was appealed, once and for all, with reasons that both sides read. What is upheld has its effect at
+    once, which the claim's file tells.
+    """
     book_id = note(request, await claims.book_of_claim(connection, claim_id))
     action = "finally upheld" if data.verdict == "uphold" else "finally released"
     by = By("operator", actor)

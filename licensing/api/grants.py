@@ -122,7 +122,7 @@ async def list_all(
 async def show(
     grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> Grant:
-    """States: offered, active, suspended, revoked, expired, declined."""
+    """States: offered, active, suspended, revoked, resigned, expired, declined."""
     return await grants.find_grant(connection, book_id, grant_id)
 
 

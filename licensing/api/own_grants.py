@@ -1,4 +1,4 @@
-"""A clipper's own grants, of all hosts: read the terms, accept or decline them, and newer ones."""
+"""A clipper's own grants, of all hosts: read the terms, accept or decline them, and newer ones; resign."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,6 +32,12 @@ class Declined(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Why, if the host shall know."""
 
     reason: Annotated[str | None, msgspec.Meta(examples=["The split is too low"])] = None
+
+
+class Resigned(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Why, if the host shall know."""
+
+    reason: Annotated[str | None, msgspec.Meta(examples=["I have no time for clips any more"])] = None
 
 
 class AgreedTerms(msgspec.Struct):
@@ -70,7 +76,7 @@ async def list_own(
 async def show_own(
     grant_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> Grant:
-    """States: offered, active, suspended, revoked, expired, declined."""
+    """States: offered, active, suspended, revoked, resigned, expired, declined."""
     return _told(await grants.find_grant(connection, book_id, grant_id))
 
 
@@ -133,6 +139,23 @@ async def decline(
 
 
 @post(
+    "/grants/{grant_id:int}/resign",
+    opt={**PARTY_WRITE, "action": "grant.resign"},
+    status_code=200,
+    summary="End a grant of yours",
+)
+async def resign(
+    grant_id: FromPath[int],
+    data: JSONBody[Resigned],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    actor: NamedDependency[str],
+) -> Grant:
+    """For good, from now on, with no tail. What was sold before still pays."""
+    return _told(await granting.resign(connection, book_id, By("clipper", actor), grant_id, data.reason))
+
+
+@post(
     "/grants/{grant_id:int}/renewal/accept",
     opt={**PARTY_WRITE, "action": "grant.accept-terms"},
     status_code=200,
@@ -183,6 +206,7 @@ CLIPPER_ROUTES = [
     show_own_terms,
     accept,
     decline,
+    resign,
     accept_renewal,
     decline_renewal,
 ]

@@ -25,7 +25,9 @@ async def add(
     actor: NamedDependency[str],
     book: FromPath[str],
 ) -> Response[Publication]:
-    """The first makes an approved clip live. The account must be one of the grant's."""
+    """The first makes an approved clip live. The account must be one of the grant's, which is active or in its tail;
+    posted at the earliest a day before the clip was submitted.
+    """
     made = await publications.publish(connection, book_id, submission_id, data, by=By("host", actor))
     place = f"/v1/books/{book}/submissions/{submission_id}/publications/{made.publication_id}"
     return Response(made, headers={"Location": place})
@@ -71,7 +73,9 @@ async def add_mine(
     book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Response[Publication]:
-    """The first makes an approved clip live. The account must be one of the grant's."""
+    """The first makes an approved clip live. The account must be one of the grant's, which is active or in its tail;
+    posted at the earliest a day before the clip was submitted.
+    """
     made = await publications.publish(connection, book_id, submission_id, data, by=By("clipper", actor))
     place = f"/v1/clippers/{party_id}/submissions/{submission_id}/publications/{made.publication_id}"
     return Response(made, headers={"Location": place})

@@ -7,7 +7,7 @@ import msgspec
 
 from ledger.money import format_amount, format_decimal
 from ledger.splits import Take
-from licensing.certificates.facts import Certificate, Facts
+from licensing.certificates.facts import Certificate, Facts, Names
 from licensing.certificates.labels import LABELS, Language
 from licensing.certificates.numbers import printed
 from licensing.terms import AGENCY, CLIPPER, HOST, EditRules
@@ -54,19 +54,19 @@ def document_of(certificate: Certificate, language: Language, verify_url: str) -
     def say(name: str, **values: object) -> str:
         return labels[name].format(**values)
 
-    facts = certificate.facts
+    facts, names = certificate.facts, certificate.names
     state = say("since", state=say(certificate.state), moment=moment(certificate.state_since))
     sections = (
-        Section(say("licence"), _licence(facts, say, state)),
-        Section(say("covers"), _scope(facts, say)),
+        Section(say("licence"), _licence(facts, names, say, state)),
+        Section(say("covers"), _scope(facts, names, say)),
         Section(say("sharing"), _sharing(facts, say)),
         Section(say("proof"), _proof(certificate, say, verify_url)),
     )
     return Document(
         language=language,
         number=printed(facts.number),
-        licensee=facts.licensee,
-        offer=facts.offer,
+        licensee=names.licensee,
+        offer=names.offer,
         state=state,
         in_force=certificate.state == "active",
         verify_url=verify_url,
@@ -83,26 +83,26 @@ def moment(at: datetime) -> str:
 # Sections ---------------------------------------------------------------------------------------------------
 
 
-def _licence(facts: Facts, say: _Say, state: str) -> tuple[Line, ...]:
+def _licence(facts: Facts, names: Names, say: _Say, state: str) -> tuple[Line, ...]:
     start, tail = moment(facts.starts_at), facts.terms.tail_days
     end = None if facts.ends_at is None else moment(facts.ends_at)
     named = {
         "number": (printed(facts.number),),
         "state": (state,),
         "licensor": (facts.licensor,),
-        "licensee": (facts.licensee,),
+        "licensee": (names.licensee,),
         "accounts": tuple(_account(account) for account in facts.accounts),
-        "offer": (facts.offer,),
-        "agency": () if facts.agency is None else (facts.agency,),
+        "offer": (names.offer,),
+        "agency": () if names.agency is None else (names.agency,),
         "window": (say("from", start=start) if end is None else say("from_to", start=start, end=end),),
         "tail": (say("tail_days", days=tail) if tail else say("no_tail"),),
     }
     return _lines(say, named, code=("number",))
 
 
-def _scope(facts: Facts, say: _Say) -> tuple[Line, ...]:
+def _scope(facts: Facts, names: Names, say: _Say) -> tuple[Line, ...]:
     terms = facts.terms
-    streams = None if facts.streams is None else [f"{each.title} (#{each.source_id})" for each in facts.streams]
+    streams = None if names.streams is None else [f"{each.title} (#{each.source_id})" for each in names.streams]
     screen = "caption_or_screen" if terms.disclosure.on_screen else "caption"
     named = {
         "platforms": _listed(terms.platforms, say),

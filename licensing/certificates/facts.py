@@ -22,23 +22,23 @@ class Stream(msgspec.Struct, frozen=True):
     title: str
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True, tag_field="form", tag=1):
-    """What was granted, under which terms, and how they were accepted.
+class Facts(msgspec.Struct, frozen=True, kw_only=True, tag_field="form", tag=2):
+    """What was granted, under which terms, and how they were accepted: all that is hashed.
 
-    `terms_sha256` is of `terms` as `licensing.terms.encode` writes them. `agency` is the name of the one that the terms
-    give a part; `streams` are those of the terms, null where they name none. `ends_at` is the first moment outside.
+    Nothing here changes by renaming: licensee and offer are `clipper_id` and `offer_id`, agency and streams are the
+    numbers that `terms` give. `licensor` is of the terms, a version of which never changes.
+
+    `terms_sha256` is of `terms` as `licensing.terms.encode` writes them. `ends_at` is the first moment outside.
     `accounts` are `platform:handle`. `attested`: the terms were accepted elsewhere, as the host attests.
     """
 
     number: str
     licensor: str
-    licensee: str
-    offer: str
+    clipper_id: int
+    offer_id: int
     terms_version: int
     terms_sha256: str
     terms: Terms
-    agency: str | None
-    streams: tuple[Stream, ...] | None
     accounts: tuple[str, ...]
     starts_at: datetime
     ends_at: datetime | None
@@ -46,10 +46,23 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, tag_field="form", tag=1):
     attested: bool
 
 
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """What the numbers of the facts are called today, for people to read; not hashed.
+
+    `agency` is the one that the terms give a part; `streams` are those of the terms, null where they name none.
+    """
+
+    licensee: str
+    offer: str
+    agency: str | None
+    streams: tuple[Stream, ...] | None
+
+
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """`sha256` is of `facts` as `encode` writes them; the grant is in `state` since the moment beside it."""
 
     facts: Facts
+    names: Names
     sha256: str
     state: str
     state_since: datetime
@@ -117,21 +130,25 @@ async def _certificate(connection: AsyncConnection, row: Row[Any]) -> Certificat
     facts = Facts(
         number=row.certificate_no,
         licensor=terms.licensor,
-        licensee=row.licensee,
-        offer=row.title,
+        clipper_id=row.clipper_id,
+        offer_id=row.offer_id,
         terms_version=row.version_no,
         terms_sha256=row.sha256,
         terms=terms,
-        agency=None if terms.agency is None else await _name(connection, terms.agency),
-        streams=None if terms.streams is None else await _streams(connection, row.book_id, terms.streams),
         accounts=tuple(sorted(row.handles)),
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         accepted_at=row.accepted_at,
         attested=row.attested,
     )
+    names = Names(
+        licensee=row.licensee,
+        offer=row.title,
+        agency=None if terms.agency is None else await _name(connection, terms.agency),
+        streams=None if terms.streams is None else await _streams(connection, row.book_id, terms.streams),
+    )
     since = row.since or row.created_at
-    return Certificate(facts=facts, sha256=sha256_of(facts), state=row.state, state_since=since)
+    return Certificate(facts=facts, names=names, sha256=sha256_of(facts), state=row.state, state_since=since)
 
 
 async def _name(connection: AsyncConnection, party_id: int) -> str | None:

@@ -16,7 +16,8 @@ Status = Literal["valid", "revoked", "unknown"]
 
 class CertificateVerdict(msgspec.Struct, frozen=True):
     """`valid`: in force, or within the days after its end in which sales still pay. `revoked`: it was in force and is
-    not now, be it revoked, suspended or run out. `unknown`: no certificate of this number has come into force.
+    not now, be it revoked, resigned, suspended or run out. `unknown`: no certificate of this number has come into
+    force.
 
     `matches`: whether the hash that was asked about is that of the certificate as it stands; null if none was.
     """

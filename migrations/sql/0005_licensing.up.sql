@@ -211,7 +211,8 @@ CREATE TABLE licensing.grants (
     offer_id       bigint NOT NULL,
     clipper_id     bigint NOT NULL REFERENCES licensing.parties,
     version_no     integer NOT NULL,
-    state          text COLLATE "C" NOT NULL CHECK (state IN ('offered', 'active', 'suspended', 'revoked', 'expired', 'declined')),
+    state          text COLLATE "C" NOT NULL CHECK (state IN
+                   ('offered', 'active', 'suspended', 'revoked', 'resigned', 'expired', 'declined')),
     handles        text[] COLLATE "C" NOT NULL,  -- platform:handle
     starts_at      timestamptz NOT NULL,
     ends_at        timestamptz,  -- first moment outside; null: no end

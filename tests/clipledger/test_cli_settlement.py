@@ -116,7 +116,7 @@ def test_people_are_told_in_tables(run: Run, tmp_path: Path) -> None:
 
 def test_what_is_no_report_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "notes_2026-10-05.txt"
-    path.write_text("hello")
+    path.write_text("a,b,c\n1,2,3\n")
     refused = run("import", str(path))
     assert refused.exit_code == 1
     assert refused.output.startswith("Error: header: no reader knows this header")

@@ -14,7 +14,7 @@ from licensing.judge import SaleFacts
 from licensing.terms import Terms
 
 PLACES = [
-    "handle", "not-accepted", "revoked", "suspended", "window", "tail",
+    "handle", "not-accepted", "revoked", "resigned", "suspended", "window", "tail",
     "platform", "marketplace", "territory", "product", "stream",
 ]  # fmt: skip
 
@@ -94,6 +94,7 @@ def answers_of(book: Book, held: Sequence[Row], number: int, sale: SaleFacts) ->
         "handle": None if sale.handle is None else lists(held, number, sale),
         "not-accepted": state not in (None, "offered", "declined") and version is not None,
         "revoked": state != "revoked",
+        "resigned": state != "resigned",
         "suspended": state != "suspended",
     }
     begins = newest(held, number, "starts_at")

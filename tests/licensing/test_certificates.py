@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.splits import Share, SplitRule, Take, Tier
 from licensing import tables
 from licensing.certificates.document import document_of
-from licensing.certificates.facts import Certificate, Facts, Stream, encode, sha256_of
+from licensing.certificates.facts import Certificate, Facts, Names, Stream, encode, sha256_of
 from licensing.certificates.labels import LABELS, language_of
 from licensing.certificates.numbers import number_of, printed
 from licensing.certificates.page import certificate_page
@@ -77,17 +77,22 @@ RICH = Terms(
 
 
 def certificate(terms: Terms = RICH, state: str = "active", **said: Any) -> Certificate:
+    called = {
+        "licensee": "李娜 Lina",
+        "offer": "Autumn coats",
+        "agency": "Star MCN",
+        "streams": (Stream(7, "双十一 special"),),
+    }
+    names = Names(**{name: said.pop(name, usual) for name, usual in called.items()})  # type: ignore[arg-type]
     facts = Facts(
         **{
             "number": NUMBER,
             "licensor": terms.licensor,
-            "licensee": "李娜 Lina",
-            "offer": "Autumn coats",
+            "clipper_id": 12,
+            "offer_id": 3,
             "terms_version": 2,
             "terms_sha256": sha256_of_terms(terms),
             "terms": terms,
-            "agency": "Star MCN",
-            "streams": (Stream(7, "双十一 special"),),
             "accounts": ("douyin:lina", "tiktok:lina.clips"),
             "starts_at": LONG_AGO,
             "ends_at": datetime(2026, 12, 31, 16, tzinfo=UTC),
@@ -96,7 +101,7 @@ def certificate(terms: Terms = RICH, state: str = "active", **said: Any) -> Cert
             **said,
         }
     )
-    return Certificate(facts=facts, sha256=sha256_of(facts), state=state, state_since=LONG_AGO)
+    return Certificate(facts=facts, names=names, sha256=sha256_of(facts), state=state, state_since=LONG_AGO)
 
 
 def in_words(found: Certificate, language: Any = "en") -> dict[str, tuple[str, ...]]:
@@ -145,17 +150,18 @@ async def test_a_certificate_says_what_was_granted_to_whom_and_carries_its_own_h
 ) -> None:
     granted = await new_grant(host)
     answer = (await of_host(client, host, granted)).json()
-    facts = answer["facts"]
-    assert (facts["licensor"], facts["licensee"], facts["offer"]) == ("Lili Live Ltd", "Ana", "An offer")
+    facts, names = answer["facts"], answer["names"]
+    assert (facts["licensor"], names["licensee"], names["offer"]) == ("Lili Live Ltd", "Ana", "An offer")
+    assert (facts["clipper_id"], facts["offer_id"]) == (granted.clipper.clipper_id, granted.offer_id)
     assert (facts["terms_version"], facts["terms_sha256"]) == (1, sha256_of_terms(TERMS))
     assert facts["accounts"] == sorted(granted.clipper.accounts)
-    assert (answer["state"], facts["attested"], facts["streams"]) == ("active", False, None)
+    assert (answer["state"], facts["attested"], names["streams"]) == ("active", False, None)
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(canonical.encode()).hexdigest() == answer["sha256"]
 
 
-async def test_a_certificate_names_the_streams_of_its_terms_and_the_agency(
-    client: AsyncClient, app_engine: AsyncEngine, host: Host, new_grant: NewGrant
+async def test_who_and_what_a_certificate_names_may_be_renamed_and_the_paper_stays_genuine(
+    client: AsyncClient, app_engine: AsyncEngine, owner_engine: AsyncEngine, host: Host, new_grant: NewGrant
 ) -> None:
     async with app_engine.begin() as connection:
         stream = await connection.scalar(
@@ -168,9 +174,24 @@ async def test_a_certificate_names_the_streams_of_its_terms_and_the_agency(
         row = insert(tables.parties).values(kind="agency", name="Star MCN", registered_by="test")
         agency = (await connection.execute(row.returning(tables.parties.c.party_id))).scalar_one()
     granted = await new_grant(host, terms=msgspec.structs.replace(RICH, streams=(stream,), agency=agency))
-    facts = (await of_host(client, host, granted)).json()["facts"]
-    assert facts["streams"] == [{"source_id": stream, "title": "双十一"}]
-    assert facts["agency"] == "Star MCN"
+    paper = (await of_host(client, host, granted)).json()
+    assert paper["names"]["streams"] == [{"source_id": stream, "title": "双十一"}]
+    assert paper["names"]["agency"] == "Star MCN"
+
+    its = {"party": [granted.clipper.clipper_id, agency], "offer": granted.offer_id, "stream": stream}
+    async with owner_engine.begin() as connection:
+        for renamed in (
+            "licensing.parties SET name = 'Renamed' WHERE party_id = ANY (:party)",
+            "licensing.offers SET title = 'Renamed' WHERE offer_id = :offer",
+            "media.sources SET title = 'Renamed' WHERE source_id = :stream",
+        ):
+            await connection.execute(text(f"UPDATE {renamed}"), its)
+    later = (await of_host(client, host, granted)).json()
+    assert {later["names"][name] for name in ("licensee", "offer", "agency")} == {"Renamed"}
+    assert later["names"]["streams"][0]["title"] == "Renamed"
+    assert (later["facts"], later["sha256"]) == (paper["facts"], paper["sha256"])
+    found = await verdict(client, paper["facts"]["number"], sha256=paper["sha256"])
+    assert (found["status"], found["matches"]) == ("valid", True)
 
 
 def test_every_rule_of_the_terms_is_put_into_words() -> None:
@@ -221,7 +242,9 @@ def test_of_ten_thousand_products_the_first_are_named() -> None:
 
 def test_the_hash_is_of_what_was_granted_and_not_of_the_state() -> None:
     assert certificate(state="suspended").sha256 == certificate().sha256
-    assert certificate(licensee="Somebody").sha256 != certificate().sha256
+    assert certificate(licensee="Somebody", offer="Else").sha256 == certificate().sha256
+    for other in ({"clipper_id": 13}, {"offer_id": 4}, {"accounts": ()}):
+        assert certificate(**other).sha256 != certificate().sha256
     assert msgspec.json.decode(encode(certificate().facts), type=Facts) == certificate().facts
 
 
@@ -449,6 +472,7 @@ DAY = timedelta(days=1)
         ("active", "active", LONG_AGO, "valid"),
         ("suspended", "suspended", LONG_AGO + DAY, "revoked"),
         ("revoked", "revoked", LONG_AGO + DAY, "revoked"),
+        ("resigned", "resigned", LONG_AGO + DAY, "revoked"),
         ("active", "active", END + 29 * DAY, "valid"),
         ("expired", "active", END + 29 * DAY, "valid"),
         ("expired", "suspended", END + 29 * DAY, "revoked"),

@@ -324,7 +324,8 @@ async def test_of_two_decisions_one_is_made(
     both = [moved(claim, action, OPERATOR) for action in ("finally upheld", "finally released")]
     outcomes = await asyncio.gather(*both, return_exceptions=True)
     assert {type(each) for each in outcomes} == {Claim, WrongTransition}
-    assert len(await events_of(app_engine, grant.book_id)) == 5
+    told = await events_of(app_engine, grant.book_id)
+    assert len([each for each in told if each.startswith("claim.")]) == 5
 
 
 async def test_an_answer_that_holds_the_claim_is_not_overtaken_by_the_clock(

@@ -40,6 +40,8 @@ from licensing.grants import (
     list_own_grants,
 )
 from licensing.offers import OfferAbout, create_offer
+from licensing.publishing import publish_terms
+from licensing.renewal import accept_renewal, propose
 from licensing.states import By
 from licensing.terms import Terms, sha256_of
 from tests.clipledger.front_door import posting, problem
@@ -293,6 +295,50 @@ async def test_wrong_transitions_name_what_is_allowed_and_by_whom(
         await do(app_engine, granting.change_handles, *its, (), granted.clipper.accounts[:1])
 
 
+async def test_a_clipper_ends_its_own_grant_for_good(
+    app_engine: AsyncEngine, host: Host, clipper: Clipper, new_offer: NewOffer
+) -> None:
+    offer_id = await new_offer(host, quota=1)
+    for before in ((), (granting.suspend,)):
+        grant = await give(app_engine, host, offer_id, clipper, acceptance=ON_PAPER)
+        for action in before:
+            await do(app_engine, action, host.book_id, HOST, grant.grant_id)
+        its = (granting.resign, host.book_id, CLIPPER, grant.grant_id)
+        with pytest.raises(InvalidGrant):
+            await do(app_engine, *its, "\0")
+        assert (await do(app_engine, *its, "no time")).state == "resigned"
+        async with app_engine.connect() as connection:
+            last = (await history_of(connection, host.book_id, grant.grant_id))[-1]
+        assert (last.action, last.state, last.reason, last.actor) == ("resigned", "resigned", "no time", "user:2")
+        assert (await events_of(app_engine, host.book_id))[-1] == "grant.resigned"
+        for action, by in ((granting.resign, CLIPPER), (granting.resume, HOST), (granting.revoke, HOST)):
+            with pytest.raises(WrongTransition, match="it has ended"):
+                await do(app_engine, action, host.book_id, by, grant.grant_id)
+    offered = await give(app_engine, host, offer_id, clipper)  # its place is free again
+    with pytest.raises(WrongTransition, match=r"declined \(by the clipper\)"):
+        await do(app_engine, granting.resign, host.book_id, CLIPPER, offered.grant_id)
+
+
+async def test_a_clipper_resigns_over_http(
+    client: AsyncClient, host: Host, new_grant: Granting, new_clipper: NewClipper
+) -> None:
+    granted, stranger = await new_grant(host), await new_clipper()
+    path, owner = f"/grants/{granted.grant_id}", granted.clipper
+    refused = await client.post(f"{stranger.path}{path}/resign", json={}, headers=posting(stranger.person))
+    assert refused.status_code == 404
+    done = await client.post(f"{owner.path}{path}/resign", json={"reason": "no time"}, headers=posting(owner.person))
+    assert (done.status_code, done.json()["state"]) == (200, "resigned")
+    again = await client.post(f"{owner.path}{path}/resign", json={}, headers=posting(owner.person))
+    assert (again.status_code, problem(again)["type"]) == (409, "/problems/wrong-transition")
+    history = (await client.get(f"{host.path}{path}/history", headers=host.person.bearer)).json()
+    assert (history[-1]["state"], history[-1]["reason"]) == ("resigned", "no time")
+    listed = await client.get(f"{host.path}/grants?state=resigned", headers=host.person.bearer)
+    assert [each["grant_id"] for each in listed.json()["data"]] == [granted.grant_id]
+    paper = (await client.get(f"{host.path}{path}/certificate", headers=host.person.bearer)).json()
+    verdict = (await client.get(f"/v1/certificates/{paper['facts']['number']}")).json()
+    assert (paper["state"], verdict["status"]) == ("resigned", "revoked")
+
+
 async def test_of_two_who_change_a_grant_one_wins(
     app_engine: AsyncEngine, host: Host, new_clipper: NewClipper, new_offer: NewOffer
 ) -> None:
@@ -317,6 +363,8 @@ async def test_of_two_who_change_a_grant_one_wins(
     assert await raced(accept, accept) == one_winner
     assert await raced(by_host(granting.suspend), by_host(granting.suspend), active=True) == one_winner
     assert await raced(by_host(granting.revoke), by_host(granting.revoke), active=True) == one_winner
+    resign = (granting.resign, host.book_id, CLIPPER)
+    assert await raced(lambda grant: (*resign, grant), by_host(granting.revoke), active=True) == one_winner
     assert await raced(accept, by_host(granting.revoke)) in (one_winner, ["Grant", "Grant"])  # accepted, then revoked
 
 
@@ -347,7 +395,7 @@ async def test_an_exclusive_grant_stands_alone_both_ways(
             assert there.book not in str(refused.value)
             other = await new_offer(here, _exclusive(ours), category=category)
             with pytest.raises(ExclusiveElsewhere):
-                await give(app_engine, here, other, clipper, acceptance=ON_PAPER)
+                await give(app_engine, here, other, clipper, acceptance=_applied())
         await do(app_engine, granting.revoke, there.book_id, HOST, held.grant_id)
         await do(app_engine, granting.revoke, here.book_id, HOST, grant.grant_id)
 
@@ -357,13 +405,59 @@ async def test_exclusivity_ends_with_the_grant_and_is_asked_again_when_one_is_re
 ) -> None:
     there, here = await new_host(), await new_host()
     exclusive = _exclusive("all")
-    ours = await give(app_engine, here, await new_offer(here, exclusive), clipper, acceptance=ON_PAPER)
+    ours = await give(app_engine, here, await new_offer(here, exclusive), clipper, acceptance=_applied())
     await do(app_engine, granting.suspend, here.book_id, HOST, ours.grant_id)
-    theirs = await give(app_engine, there, await new_offer(there, exclusive), clipper, acceptance=ON_PAPER)
+    theirs = await give(app_engine, there, await new_offer(there, exclusive), clipper, acceptance=_applied())
     with pytest.raises(ExclusiveElsewhere):
         await do(app_engine, granting.resume, here.book_id, HOST, ours.grant_id)
     await do(app_engine, granting.revoke, there.book_id, HOST, theirs.grant_id)
     assert (await do(app_engine, granting.resume, here.book_id, HOST, ours.grant_id)).state == "active"
+
+
+async def test_a_grant_that_a_host_attests_excludes_nobody_until_the_clipper_accepts_terms_of_it_here(
+    app_engine: AsyncEngine, new_host: NewHost, clipper: Clipper, new_offer: NewOffer
+) -> None:
+    first, second, third = await new_host(), await new_host(), await new_host()
+    offer_id, exclusive = await new_offer(first, _exclusive("all")), _exclusive("all")
+    attested = await give(app_engine, first, offer_id, clipper, acceptance=ON_PAPER)
+    other = await give(app_engine, second, await new_offer(second, exclusive), clipper, acceptance=ON_PAPER)
+    await give(app_engine, third, await new_offer(third), clipper, acceptance=_applied())
+    await do(app_engine, granting.suspend, first.book_id, HOST, attested.grant_id)
+    assert (await do(app_engine, granting.resume, first.book_id, HOST, attested.grant_id)).state == "active"
+
+    newer = msgspec.structs.replace(exclusive, tail_days=3)
+    async with app_engine.begin() as connection:
+        await publish_terms(connection, first.book_id, offer_id, newer, HOST)
+        await propose(connection, first.book_id, HOST, offer_id)
+    accept = (accept_renewal, first.book_id, CLIPPER, attested.grant_id, sha256_of(newer))
+    with pytest.raises(ExclusiveElsewhere):
+        await do(app_engine, *accept)
+    for grant, host in ((other, second), ((await _grants_of(app_engine, third))[0], third)):
+        await do(app_engine, granting.resign, host.book_id, CLIPPER, grant.grant_id)
+    assert (await do(app_engine, *accept)).attested is False
+    with pytest.raises(ExclusiveElsewhere):
+        await give(app_engine, third, await new_offer(third), clipper, acceptance=ON_PAPER)
+
+
+async def test_what_the_clipper_accepted_itself_excludes_what_another_host_attests(
+    app_engine: AsyncEngine, new_host: NewHost, clipper: Clipper, new_offer: NewOffer
+) -> None:
+    there, here = await new_host(), await new_host()
+    exclusive = _exclusive("category")
+    held = await give(app_engine, there, await new_offer(there, exclusive), clipper)
+    await do(app_engine, granting.accept, there.book_id, CLIPPER, held.grant_id, sha256_of(exclusive))
+    for rule in ("none", "all"):
+        with pytest.raises(ExclusiveElsewhere, match="of another host that is exclusive"):
+            await give(app_engine, here, await new_offer(here, _exclusive(rule)), clipper, acceptance=ON_PAPER)
+
+
+def _applied() -> Acceptance:
+    return Acceptance(accepted_at=datetime.now(UTC), accepted_by="user:2", ip="10.0.0.7")
+
+
+async def _grants_of(engine: AsyncEngine, host: Host) -> list[Grant]:
+    async with engine.connect() as connection:
+        return await list_grants(connection, host.book_id)
 
 
 async def test_of_two_grants_that_exclude_each_other_one_becomes_active(

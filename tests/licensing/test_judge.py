@@ -122,6 +122,11 @@ def test_a_revocation_is_prospective_and_leaves_no_tail() -> None:
     assert [word(sold(at), its) for at in (14.99, 15, 25)] == ["licensed", *["unlicensed revoked"] * 2]
 
 
+def test_what_was_sold_before_its_clipper_ended_a_grant_pays_and_nothing_after() -> None:
+    its = grant(begun(ends=20), change(2, 15, state="resigned"), v1=terms(tail_days=30))
+    assert [word(sold(at), its) for at in (14.99, 15, 25)] == ["licensed", *["unlicensed resigned"] * 2]
+
+
 def test_a_revocation_in_the_tail_ends_it() -> None:
     its = grant(begun(ends=20), change(2, 20, state="expired"), change(3, 25, state="revoked"), v1=terms(tail_days=30))
     assert [word(sold(at), its) for at in (24.99, 25)] == ["licensed", "unlicensed revoked"]

@@ -56,7 +56,7 @@ SALES = st.builds(
     published_at=st.none() | MOMENTS,
 )
 STATES = st.sampled_from(
-    [None, None, None, None, "active", "active", "suspended", "expired", "revoked", "offered", "declined"]
+    [None, None, None, None, "active", "active", "suspended", "expired", "revoked", "resigned", "offered", "declined"]
 )
 HANDLES = st.sampled_from([("tiktok:lina",), ("tiktok:lina", "douyin:lina"), ("tiktok:ana",)])
 KNOWN = st.none() | MOMENTS

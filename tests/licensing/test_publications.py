@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,7 +13,7 @@ from licensing import errors, publications
 from licensing.publications import Posting, Publication
 from licensing.states import By
 from tests.clipledger.front_door import posting, problem
-from tests.licensing.house import LONG_AGO, Granted, Host, NewClipper, NewGrant, NewHost, events_of, soon
+from tests.licensing.house import LONG_AGO, TERMS, Granted, Host, NewClipper, NewGrant, NewHost, events_of, soon
 from tests.licensing.reels import handed_in, sql
 
 CLIPPER, HOST = By("clipper", "user:7"), By("host", "user:8")
@@ -25,7 +26,7 @@ async def approved(engine: AsyncEngine, grant: Granted, state: str = "approved")
 
 def post(grant: Granted, content_id: str = "7345", **more: Any) -> Posting:
     platform, _, handle = grant.clipper.accounts[0].partition(":")
-    usual = {"handle": handle, "url": f"https://www.example.com/{content_id}", "published_at": LONG_AGO}
+    usual = {"handle": handle, "url": f"https://www.example.com/{content_id}", "published_at": soon(minutes=-1)}
     return Posting(**{"platform": platform, "content_id": content_id, **usual, **more})
 
 
@@ -71,7 +72,8 @@ async def test_what_is_said_of_a_posting_is_checked(app_engine: AsyncEngine, hos
         ("published_at", datetime(2026, 1, 1)),
         ("published_at", datetime.min.replace(tzinfo=LONG_AGO.tzinfo)),
         ("published_at", datetime.max.replace(tzinfo=timezone(-timedelta(hours=14)))),
-        ("published_at", soon(hours=1)),
+        ("published_at", soon(minutes=6)),
+        ("published_at", soon(days=-1, minutes=-1)),
     ]
     for field, value in wrong:
         with pytest.raises(errors.Invalid) as refused:
@@ -90,6 +92,56 @@ async def test_a_clip_that_was_not_approved_is_not_posted(
         assert refused.value.value == state
 
 
+async def as_of_history(engine: AsyncEngine, grant: Granted, *states: str) -> None:
+    """The grant became each of these now, one after the other."""
+    for state in states:
+        await sql(
+            engine,
+            "WITH its AS (UPDATE licensing.grants SET state = :state WHERE grant_id = :grant RETURNING book_id)"
+            " INSERT INTO licensing.grant_changes"
+            " (book_id, grant_id, change_no, action, state, effective_at, recorded_at, actor)"
+            " SELECT its.book_id, :grant, count(*) + 1, 'test', :state, now(), now(), 'test'"
+            " FROM its JOIN licensing.grant_changes USING (book_id) WHERE grant_id = :grant GROUP BY its.book_id",
+            state=state,
+            grant=grant.grant_id,
+        )
+
+
+async def test_a_clip_is_posted_under_a_grant_that_is_active_or_in_its_tail(
+    app_engine: AsyncEngine, host: Host, new_grant: NewGrant
+) -> None:
+    terms = msgspec.structs.replace(TERMS, tail_days=7)
+    for states, ends_at in (
+        (("suspended", "active"), None),
+        ((), soon(days=-6)),
+        (("expired",), soon(days=-6)),
+    ):
+        grant = await new_grant(host, terms=terms, ends_at=ends_at)
+        number = await approved(app_engine, grant)
+        await as_of_history(app_engine, grant, *states)
+        await published(app_engine, grant, number, post(grant, str(number)))
+    for states, named in (
+        (("suspended",), "suspended"),
+        (("revoked",), "revoked"),
+        (("resigned",), "resigned"),
+        (("suspended", "expired"), "suspended"),
+    ):
+        grant = await new_grant(host, terms=terms, ends_at=soon(days=-6))
+        number = await approved(app_engine, grant)
+        await as_of_history(app_engine, grant, *states)
+        with pytest.raises(errors.WrongTransition) as refused:
+            await published(app_engine, grant, number, post(grant, str(number)))
+        assert (refused.value.field, refused.value.value) == ("grant.state", named)
+        assert await state_of(app_engine, number) == "approved"
+    for states in ((), ("expired",)):
+        grant = await new_grant(host, terms=terms, ends_at=soon(days=-7))
+        number = await approved(app_engine, grant)
+        await as_of_history(app_engine, grant, *states)
+        with pytest.raises(errors.DeadlinePassed) as late:
+            await published(app_engine, grant, number)
+        assert late.value.field == "grant.ends_at"
+
+
 async def test_a_content_id_belongs_to_one_clip_of_a_book_for_good(
     app_engine: AsyncEngine, host: Host, new_host: NewHost, new_grant: NewGrant
 ) -> None:
@@ -105,7 +157,7 @@ async def test_a_content_id_belongs_to_one_clip_of_a_book_for_good(
         await publications.remove_publication(*key, by=CLIPPER)
     with pytest.raises(errors.ContentTaken):
         await published(app_engine, grant, second)
-    later = post(grant, published_at=LONG_AGO + timedelta(days=1))
+    later = post(grant, published_at=soon(hours=-23))
     again = await published(app_engine, grant, first, later)
     assert (again.publication_id, again.removed_at) == (made.publication_id, None)
     assert again.published_at == later.published_at
@@ -157,7 +209,7 @@ async def test_clipper_and_host_put_postings_on_record_over_http(
         "content_id": "7345",
         "handle": clipper.accounts[0].removeprefix("tiktok:"),
         "url": "https://www.tiktok.com/@lina/video/7345",
-        "published_at": "2026-10-06T12:00:00+08:00",
+        "published_at": soon(minutes=4).isoformat(),
     }
     path = f"/submissions/{number}/publications"
     made = await client.post(clipper.path + path, json=body, headers=posting(clipper.person))

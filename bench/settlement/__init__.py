@@ -1,0 +1,1 @@
+"""Settlement, measured: reports into the books, months closed, statements issued."""

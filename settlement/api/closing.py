@@ -1,0 +1,122 @@
+"""The close of a month: how far it is, and the steps of it."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.periods import parse_period
+from licensing.api.parties import Asker
+from settlement import closing
+from settlement.api.scopes import APPROVE, IMPORT, READ
+from settlement.closing import Checklist, Person
+
+_Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, examples=["Two sales of a clip taken down"])]
+
+
+class Submission(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where there are exceptions, why the month is closed over them."""
+
+    reason: _Reason | None = None
+
+
+class Return(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Why it goes back to draft."""
+
+    reason: _Reason
+
+
+@get("/months/{month:str}", opt=READ, summary="The close of a month, as a checklist")
+async def show(
+    month: FromPath[str], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
+) -> Checklist:
+    """The cut-off, what is still open, what was drafted, and who did what. `outdated`: statements whose balances have
+    moved since; they have to be drafted again.
+    """
+    return await closing.checklist(connection, book_id, parse_period(month, "month"))
+
+
+@post(
+    "/months/{month:str}/draft",
+    opt={**IMPORT, "action": "month.draft"},
+    status_code=200,
+    summary="Draft the statements of a month",
+)
+async def draft(
+    month: FromPath[str],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    principal: NamedDependency[Asker],
+    actor: NamedDependency[str],
+) -> Checklist:
+    """Posts what is missing for the tiers that were reached, then drafts a statement for every party with anything
+    booked in the month, in place of earlier drafts. The month has to be over, and all months before it issued.
+    """
+    period = parse_period(month, "month")
+    await closing.draft(connection, book_id, period, Person(principal.user_id, actor))
+    return await closing.checklist(connection, book_id, period)
+
+
+@post(
+    "/months/{month:str}/submit",
+    opt={**IMPORT, "action": "month.submit"},
+    status_code=200,
+    summary="Submit the statements of a month for approval",
+)
+async def submit(
+    month: FromPath[str],
+    data: JSONBody[Submission],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    principal: NamedDependency[Asker],
+    actor: NamedDependency[str],
+) -> Checklist:
+    """Refused where the books have moved since the draft."""
+    period, by = parse_period(month, "month"), Person(principal.user_id, actor)
+    await closing.submit(connection, book_id, period, by, reason=data.reason)
+    return await closing.checklist(connection, book_id, period)
+
+
+@post(
+    "/months/{month:str}/approve",
+    opt={**APPROVE, "action": "month.approve"},
+    status_code=200,
+    summary="Approve a month: lock it, issue its statements",
+)
+async def approve(
+    month: FromPath[str],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    principal: NamedDependency[Asker],
+    actor: NamedDependency[str],
+) -> Checklist:
+    """By another person than the one who submitted it. The month is locked for good."""
+    period = parse_period(month, "month")
+    await closing.approve(connection, book_id, period, Person(principal.user_id, actor))
+    return await closing.checklist(connection, book_id, period)
+
+
+@post(
+    "/months/{month:str}/return",
+    opt={**APPROVE, "action": "month.return"},
+    status_code=200,
+    summary="Return a month to draft",
+)
+async def give_back(
+    month: FromPath[str],
+    data: JSONBody[Return],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    principal: NamedDependency[Asker],
+    actor: NamedDependency[str],
+) -> Checklist:
+    """With the reason, for whoever submitted it."""
+    period, by = parse_period(month, "month"), Person(principal.user_id, actor)
+    await closing.give_back(connection, book_id, period, by, reason=data.reason)
+    return await closing.checklist(connection, book_id, period)
+
+
+HOST_ROUTES = [show, draft, submit, approve, give_back]

@@ -1,0 +1,6 @@
+"""What the room's routes require, as the front door reads it."""
+
+READ = {"scope": "settlement:read"}
+IMPORT = {"scope": "settlement:import"}
+APPROVE = {"scope": "settlement:approve"}
+PARTY_READ = {"scope": "party:read"}

@@ -1,0 +1,1 @@
+"""Statements: what every party is told of a month, line by line, and on which papers."""

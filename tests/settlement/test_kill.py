@@ -1,0 +1,82 @@
+"""A process that is killed at any point while it reads a report leaves books that the next one finishes."""
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+
+from sqlalchemy import text
+
+from clipledger.database import DatabaseUrls
+from settlement.errors import ImportRunning
+from settlement.imports import Import
+from tests.settlement.desk import Desk
+from tests.settlement.market import DAYS, export, market
+
+_RUN = """
+import asyncio, sys
+from clipledger.database import create_engine
+from media.storage import Storage
+from settlement import importing
+
+async def run(url, storage, book_id, import_id):
+    importing.CHUNK = 4
+    engine = create_engine(url)
+    print("ready", flush=True)
+    await importing.run_import(engine, Storage(storage), book_id, import_id)
+
+asyncio.run(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+"""
+
+
+def started(urls: DatabaseUrls, storage: str, desk: Desk, report: Import) -> subprocess.Popen[bytes]:
+    arguments = (urls.app, storage, str(desk.book_id), str(report.import_id))
+    process = subprocess.Popen([sys.executable, "-c", _RUN, *arguments], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+async def left(desk: Desk, report: Import) -> int:
+    """Rows that are noted as read; the observations must be just those."""
+    query = text("""
+        SELECT rows_read, (SELECT count(*) FROM settlement.observations AS o WHERE o.book_id = i.book_id)
+        FROM settlement.imports AS i WHERE book_id = :book AND import_id = :number
+    """)
+    async with desk.engine.connect() as connection:
+        asked = {"book": desk.book_id, "number": report.import_id}
+        read, written = (await connection.execute(query, asked)).one()
+    assert read == written
+    return int(read)
+
+
+async def test_killed_again_and_again_it_ends_in_the_same_books(
+    desk: Desk, twin: Desk, urls: DatabaseUrls, storage_url: str
+) -> None:
+    chance = random.Random(5)
+    lines = market(11, 600, desk.handles)[DAYS[-1]]
+    report = await desk.begun(export(lines), DAYS[-1])
+    seen = [0]
+    while len(seen) < 5:
+        process = started(urls, storage_url, desk, report)
+        await asyncio.sleep(chance.uniform(0.05, 0.4))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        seen.append(await left(desk, report))
+    assert seen == sorted(seen)
+    assert any(0 < rows < len(lines) for rows in seen)
+    await finished(desk, report)
+    await twin.read(export(lines), DAYS[-1])
+    assert await desk.state() == await twin.state()
+
+
+async def finished(desk: Desk, report: Import) -> None:
+    """The killed one's session may live a moment longer than it."""
+    while True:
+        try:
+            await desk.run(report.import_id)
+        except ImportRunning:
+            await asyncio.sleep(0.05)
+        else:
+            return
