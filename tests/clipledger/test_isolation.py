@@ -23,8 +23,13 @@ OWN = ("/v1/session", "/v1/keys", "/v1/parties")
 EVERYBODYS = {"POST /v1/clippers", "GET /v1/split-policy", "GET /v1/claim-grounds"}
 """To become a clipper, and rules that are nobody's in particular."""
 _OF_CLIPPERS = {"application_id", "grant_id", "submission_id", "publication_id", "claim_id"}
-_OF_HOSTS = {"offer_id", "case_id", "endpoint_id", "delivery_id", "event_id", "upload_id", "source_id", "clip_id"}
-_OF_PARTIES = _OF_CLIPPERS | {"handle_id", "representation_id"}
+_OF_HOSTS = {"offer_id", "case_id", "endpoint_id", "delivery_id", "event_id", "upload_id", "source_id", "clip_id"} | {
+    "import_id",
+    "sale_id",
+    "resolution_id",
+    "statement_id",
+}
+_OF_PARTIES = _OF_CLIPPERS | {"handle_id", "representation_id", "statement_id"}
 
 OF_BOOKS = [each for each in OPERATIONS if "book" in each.names]
 OF_PARTIES = [each for each in OPERATIONS if {"clipper", "agency"} & each.names]

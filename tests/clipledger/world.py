@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clipledger.access import keys, roles
 from licensing import tables
 from media import tables as media
+from settlement import tables as settlement
 from tests.clipledger.front_door import Person, add_user, posting
 from tests.clipledger.operations import Operation
 from tests.licensing.house import LONG_AGO, Granted, Host
@@ -100,7 +101,31 @@ async def things_of(connection: AsyncConnection, host: Host, granted: Granted) -
         "handle_id": await made(tables.handles, "handle_id", **clipper, **claimed),
         "representation_id": await made(tables.representations, "representation_id", **clipper, **proposed),
         "upload_id": await made(media.uploads, "upload_id", **book, **announced),
+        **await _sold(connection, host, granted),
         "source_id": await made(media.sources, "source_id", **book, title="A stream", live=True, created_by="t"),
+    }
+
+
+async def _sold(connection: AsyncConnection, host: Host, granted: Granted) -> dict[str, int]:
+    """A report with one sale, and a rule by which such sales are attributed."""
+    book = {"book_id": host.book_id}
+
+    async def made(table: Any, key: str, **values: Any) -> int:
+        return int(
+            (await connection.execute(insert(table).values(**book, **values).returning(table.c[key]))).scalar_one()
+        )
+
+    file = {"name": "r.csv", "sha256": "0" * 64, "size": 1, "format": "generic", "columns": [], "zone": "UTC"}
+    how = {"as_of": LONG_AGO, "on_fault": "park", "state": "done", "created_by": "t", "finished_at": LONG_AGO}
+    report = await made(settlement.imports, "import_id", **file, **how)
+    line = {"marketplace": "tiktok-shop", "order_no": "1", "line_no": "1", "currency": "CNY", "product": "1"}
+    told = {"as_of": LONG_AGO, "sha256": "0" * 64, "import_id": report, "row_no": 1, "gmv": 0, "net_gmv": 0, "due": 0}
+    sold = {"state": "void", "sold_at": LONG_AGO, "sold_on": LONG_AGO.date()}
+    rule = {"matches": "content:1", "grant_id": granted.grant_id, "reason": "x", "resolved_by": "t"}
+    return {
+        "import_id": report,
+        "sale_id": await made(settlement.sales, "sale_id", **line, **told, **sold),
+        "resolution_id": await made(settlement.resolutions, "resolution_id", **rule),
     }
 
 

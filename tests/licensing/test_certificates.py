@@ -83,7 +83,7 @@ def certificate(terms: Terms = RICH, state: str = "active", **said: Any) -> Cert
         "agency": "Star MCN",
         "streams": (Stream(7, "双十一 special"),),
     }
-    names = Names(**{name: said.pop(name, usual) for name, usual in called.items()})  # type: ignore[arg-type]
+    names = Names(**{name: said.pop(name, usual) for name, usual in called.items()})
     facts = Facts(
         **{
             "number": NUMBER,
