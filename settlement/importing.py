@@ -9,7 +9,7 @@ One run at a time works on an import: it holds a lock of the database's for as l
 
 import asyncio
 import operator
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import islice
@@ -217,7 +217,7 @@ class _Chunk(NamedTuple):
     parked_rows: int
 
 
-async def _chunks(path: Path, book_id: int, report: Import) -> AsyncIterator[_Chunk]:
+async def _chunks(path: Path, book_id: int, report: Import) -> AsyncGenerator[_Chunk, None]:
     """What is left of the file. The next chunk is read while this one is posted."""
     with _opened(path, report) as opened:
         left = _read_on(opened, book_id, report)
@@ -237,7 +237,7 @@ def _read_on(opened: Report, book_id: int, report: Import) -> Iterator[_Chunk]:
     while chunk := list(islice(rows, CHUNK)):
         last = number_of(chunk[-1])
         parked = [row for row in chunk if isinstance(row, Quarantined)]
-        seen = [row for row in chunk if isinstance(row, Observation)] if parked else chunk
+        seen = [row for row in chunk if isinstance(row, Observation)]
         yield _Chunk(after, last, opened.bytes_read, copied(of, seen), copied_parked(of, parked), len(parked))
         after = last
 

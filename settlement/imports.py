@@ -32,7 +32,7 @@ _USUAL_ZONES = {form.name: form.usual_zone for form in FORMATS}
 _BLOCK = 4 * 1024 * 1024
 
 
-class Failure(Struct, frozen=True):
+class ImportFailure(Struct, frozen=True):
     """Why a report was refused: a stable code, and the sentence for people."""
 
     code: str
@@ -60,7 +60,7 @@ class Import(Struct, frozen=True):
     bytes_read: int
     parked: int
     changed: int
-    failure: Failure | None
+    failure: ImportFailure | None
     created_by: str
     created_at: datetime
     finished_at: datetime | None
@@ -107,8 +107,10 @@ def opened(request: Request) -> BinaryIO:
 def digest_of(request: Request) -> tuple[str, int]:
     """The SHA-256 of a file, in hexadecimal, and its size in bytes."""
     with opened(request) as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return digest.hexdigest(), file.seek(0, io.SEEK_END)
+        digest = hashlib.sha256()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+        return digest.hexdigest(), file.tell()
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
@@ -239,5 +241,5 @@ async def list_parked(
 
 def _import(row: Row[Any]) -> Import:
     found = row._asdict()
-    failure = found["failure"] and Failure(**found["failure"])
+    failure = found["failure"] and ImportFailure(**found["failure"])
     return Import(**{**found, "columns": tuple(found["columns"]), "failure": failure})

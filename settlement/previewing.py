@@ -78,12 +78,12 @@ async def preview(engine: AsyncEngine, book_id: int, request: Request) -> Previe
     done, sums = Observed(), Counter[tuple[str, str]]()
     for first in range(0, len(seen), CHUNK):
         async with engine.connect() as connection:
-            its = await _tried(connection, book_id, report, seen[first : first + CHUNK])
+            tried = await _tried(connection, book_id, report, seen[first : first + CHUNK])
             sums.update(
                 {(each.account, each.currency): each.amount for each in await posted_by(connection, book_id, 0)}
             )
             await connection.rollback()
-        done = done.and_(its)
+        done = done.and_(tried)
     posted = [Amount(*account, amount) for account, amount in sorted(sums.items()) if amount]
     its = rows.rows, rows.sample, rows.parked, done.new, done.changed, done.unchanged, posted
     return Preview(report.name, sha256, report.format, report.as_of, False, *its)

@@ -102,7 +102,7 @@ observations = Table(
     ForeignKeyConstraint(
         ["book_id", "import_id"], [imports.c.book_id, imports.c.import_id], name="observations_import"
     ),
-    Index("observations_of_line", "book_id", "order_no", "line_no"),
+    Index("observations_of_line", "order_no", "line_no", "book_id"),
 )
 
 parked_rows = Table(
@@ -190,14 +190,14 @@ sales = Table(
     Column("release_on", Date),
     Column("reserve_until", Date),
     PrimaryKeyConstraint("book_id", "sale_id"),
-    UniqueConstraint("book_id", "marketplace", "order_no", "line_no", name="sales_line"),
+    UniqueConstraint("order_no", "line_no", "marketplace", "book_id", name="sales_line"),
     Index("sales_in_suspense", "book_id", "sale_id", postgresql_where=text("rule IS NULL")),
     Index(
         "sales_to_release", "book_id", "release_on", postgresql_where=text("stage = 'held' AND release_on IS NOT NULL")
     ),
     Index("sales_frozen", "book_id", "sale_id", postgresql_where=text("stage = 'frozen'")),
     Index("sales_reserved", "book_id", "reserve_until", postgresql_where=text("reserved <> 0")),
-    Index("sales_of_clipper", "book_id", "clipper_id", "sold_on"),
+    Index("sales_of_clipper", "clipper_id", "book_id", "sold_on"),
     Index("sales_of_grant", "book_id", "grant_id", postgresql_where=text("grant_id IS NOT NULL")),
 )
 

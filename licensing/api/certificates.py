@@ -39,7 +39,8 @@ async def show_to_host(
     lang: _Lang = None,
 ) -> Response[Any]:
     """A page for whoever accepts text/html, as browsers do, and else JSON. `sha256` is of `facts`: members in order of
-    their names, no blanks, UTF-8. `names` can change and are not hashed. A grant whose terms nobody has accepted has none.
+    their names, no blanks, UTF-8; `names` can change and are not hashed. A grant whose terms nobody has accepted has
+    no certificate.
     """
     return _shown(request, await certificate_for_host(connection, book_id, grant_id), public_url, lang)
 
@@ -73,7 +74,8 @@ async def show_to_clipper(
     lang: _Lang = None,
 ) -> Response[Any]:
     """A page for whoever accepts text/html, as browsers do, and else JSON. `sha256` is of `facts`: members in order of
-    their names, no blanks, UTF-8. `names` can change and are not hashed. A grant whose terms nobody has accepted has none.
+    their names, no blanks, UTF-8; `names` can change and are not hashed. A grant whose terms nobody has accepted has
+    no certificate.
     """
     return _shown(request, await certificate_for_clipper(connection, party_id, grant_id), public_url, lang)
 

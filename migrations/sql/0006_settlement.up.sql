@@ -79,7 +79,7 @@ CREATE TABLE settlement.observations (
     CONSTRAINT observations_import FOREIGN KEY (book_id, import_id) REFERENCES settlement.imports
 );
 
-CREATE INDEX observations_of_line ON settlement.observations (book_id, order_no, line_no);
+CREATE INDEX observations_of_line ON settlement.observations (order_no, line_no, book_id);
 
 -- Rows that could not be read exactly, until a person has looked at them.
 CREATE TABLE settlement.parked_rows (
@@ -171,16 +171,18 @@ CREATE TABLE settlement.sales (
     release_on    date,  -- first day on which its hold has ended; null while it has not settled
     reserve_until date,
     PRIMARY KEY (book_id, sale_id),
-    CONSTRAINT sales_line UNIQUE (book_id, marketplace, order_no, line_no),
+    CONSTRAINT sales_line UNIQUE (order_no, line_no, marketplace, book_id),
     CONSTRAINT sales_parts CHECK (posted = suspense + platform_part + agency_part + host_part + clipper_part),
     CONSTRAINT sales_suspense CHECK (suspense = 0 OR platform_part = 0 AND agency_part = 0 AND host_part = 0 AND clipper_part = 0)
 );
 
+-- Only the key begins with the book. The server takes a book that it has not looked at lately for a few rows, and would
+-- then look for one sale by reading the book's part of whichever index begins with it.
 CREATE INDEX sales_in_suspense ON settlement.sales (book_id, sale_id) WHERE rule IS NULL;
 CREATE INDEX sales_to_release ON settlement.sales (book_id, release_on) WHERE stage = 'held' AND release_on IS NOT NULL;
 CREATE INDEX sales_frozen ON settlement.sales (book_id, sale_id) WHERE stage = 'frozen';
 CREATE INDEX sales_reserved ON settlement.sales (book_id, reserve_until) WHERE reserved <> 0;
-CREATE INDEX sales_of_clipper ON settlement.sales (book_id, clipper_id, sold_on);
+CREATE INDEX sales_of_clipper ON settlement.sales (clipper_id, book_id, sold_on);
 CREATE INDEX sales_of_grant ON settlement.sales (book_id, grant_id) WHERE grant_id IS NOT NULL;
 
 -- Each difference that was posted for a sale: why, by which entry, and where the sale stood afterwards.

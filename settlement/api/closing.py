@@ -17,7 +17,7 @@ from settlement.closing import Checklist, Person
 _Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, examples=["Two sales of a clip taken down"])]
 
 
-class Submission(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class MonthToSubmit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Where there are exceptions, why the month is closed over them."""
 
     reason: _Reason | None = None
@@ -68,7 +68,7 @@ async def draft(
 )
 async def submit(
     month: FromPath[str],
-    data: JSONBody[Submission],
+    data: JSONBody[MonthToSubmit],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     principal: NamedDependency[Asker],

@@ -16,7 +16,7 @@ from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from settlement.api.scopes import PARTY_READ, READ
 from settlement.statements import papers, reading
 from settlement.statements.papers import Whole
-from settlement.statements.reading import Line, Statement, Summary
+from settlement.statements.reading import EarningsLine, Statement, Summary
 
 _Request = Request[Any, Any, Any]
 _Month = Annotated[str | None, QueryParameter(description="Of this month only, as 2026-10.")]
@@ -38,7 +38,7 @@ class Shown(msgspec.Struct, frozen=True):
 
     statement: Statement
     summary: list[Summary]
-    lines: Page[Line]
+    lines: Page[EarningsLine]
 
 
 # A host's ----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from licensing.certificates.labels import Language
 from licensing.typesetting import typeset
 from settlement.statements.drafting import BALANCES
 from settlement.statements.labels import LABELS
-from settlement.statements.reading import Amounts, Line, Statement, Summary
+from settlement.statements.reading import Amounts, EarningsLine, Statement, Summary
 
 _TEMPLATE = Path(__file__).parent / "templates" / "statement.typ"
 _MOST_PRINTED = 1000
@@ -36,7 +36,7 @@ class Whole(msgspec.Struct, frozen=True):
 
     statement: Statement
     summary: Sequence[Summary]
-    lines: Sequence[Line]
+    lines: Sequence[EarningsLine]
 
 
 def json_of(whole: Whole) -> bytes:
@@ -131,7 +131,7 @@ def _moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _named(line: Line, say: dict[str, str]) -> str:
+def _named(line: EarningsLine, say: dict[str, str]) -> str:
     """Which clip, product or entry it is about, if any."""
     if line.submission_id is not None:
         return say["clip"].format(title=line.label, number=line.submission_id)

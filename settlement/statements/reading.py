@@ -56,7 +56,7 @@ class Summary(msgspec.Struct, frozen=True):
     amounts: Amounts
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class EarningsLine(msgspec.Struct, frozen=True, kw_only=True):
     """What moved. `label` is the clip's title or the entry's description, `sales` how many sales are behind it."""
 
     line_no: int
@@ -117,11 +117,11 @@ async def summaries_of(connection: AsyncConnection, book_id: int, statement_id: 
 
 async def lines_of(
     connection: AsyncConnection, book_id: int, statement_id: int, *, after: int = 0, limit: int = 100
-) -> list[Line]:
+) -> list[EarningsLine]:
     """A page of lines, those after a number."""
     asked = {"book": book_id, "statement": statement_id, "after": after, "limit": limit}
     return [
-        Line(
+        EarningsLine(
             line_no=row.line_no,
             kind=row.kind,
             submission_id=row.submission_id,
@@ -135,7 +135,7 @@ async def lines_of(
     ]
 
 
-async def all_lines(connection: AsyncConnection, book_id: int, statement_id: int) -> AsyncIterator[list[Line]]:
+async def all_lines(connection: AsyncConnection, book_id: int, statement_id: int) -> AsyncIterator[list[EarningsLine]]:
     """Every line, some at once."""
     after = 0
     while some := await lines_of(connection, book_id, statement_id, after=after, limit=_AT_ONCE):

@@ -30,7 +30,7 @@ from tests.clipledger.operations import SCHEMA, SETTINGS
 
 T = TypeVar("T")
 _ROLES = ("host", "finance", "approver")
-_EXAMPLES = 12
+_EXAMPLES = 8
 """Requests of each operation."""
 
 
