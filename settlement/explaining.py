@@ -83,7 +83,7 @@ async def explain(connection: AsyncConnection, book_id: int, sale_id: int) -> Ex
     sale = await find_sale(connection, book_id, sale_id)
     line = {"marketplace": sale.marketplace, "order_no": sale.order_no, "line_no": sale.line_no}
     of_line = await connection.execute(_TOLD, {"book": book_id, **line})
-    told = [Told(*tuple(row)[:-2], _cells(row.columns, row.raw)) for row in of_line]
+    told = [Told(*(*row[:-2], _cells(row.columns, row.raw))) for row in of_line]
     moved = [Moved(*row) for row in await connection.execute(_MOVED, {"book": book_id, "sale": sale_id})]
     return Explained(sale, told, moved, await _working(connection, book_id, sale))
 

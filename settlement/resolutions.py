@@ -55,16 +55,25 @@ class Followed(Struct, frozen=True):
 
 
 async def resolve(
-    connection: AsyncConnection, book_id: int, actor: str, matches: str, grant_id: int, reason: str
+    connection: AsyncConnection,
+    book_id: int,
+    actor: str,
+    matches: str,
+    grant_id: int,
+    reason: str,
+    *,
+    today: date | None = None,
 ) -> Followed:
     """Say under which grant all sales of a post, an account or a tracking id are earned. Once in a transaction.
+
+    `today` is by the book's calendar, unless another day is named.
 
     Raises:
         InvalidResolution: matches no such thing, has no reason, or the grant was never accepted.
         GrantNotFound: of licensing.
         AlreadyResolved: by a resolution that is not withdrawn.
     """
-    return await _resolve(connection, book_id, actor, checked(matches), grant_id, reason)
+    return await _resolve(connection, book_id, actor, checked(matches), grant_id, reason, today)
 
 
 async def resolve_sale(
@@ -115,7 +124,13 @@ def _text(field: str, said: str, most: int) -> str:
 
 
 async def _resolve(
-    connection: AsyncConnection, book_id: int, actor: str, matches: str, grant_id: int, reason: str
+    connection: AsyncConnection,
+    book_id: int,
+    actor: str,
+    matches: str,
+    grant_id: int,
+    reason: str,
+    today: date | None = None,
 ) -> Followed:
     grant = await find_grant(connection, book_id, grant_id)
     if grant.accepted_at is None:
@@ -126,11 +141,14 @@ async def _resolve(
     resolution_id = await connection.scalar(made.returning(tables.resolutions.c.resolution_id))
     if resolution_id is None:
         raise AlreadyResolved("matches", matches)
-    return await _followed(connection, book_id, resolution_id)
+    return await _followed(connection, book_id, resolution_id, today)
 
 
-async def _followed(connection: AsyncConnection, book_id: int, resolution_id: int) -> Followed:
-    batch = await _sweep(connection, book_id, resolution_id, await book_today(connection, book_id), BATCH)
+async def _followed(
+    connection: AsyncConnection, book_id: int, resolution_id: int, today: date | None = None
+) -> Followed:
+    day = today or await book_today(connection, book_id)
+    batch = await _sweep(connection, book_id, resolution_id, day, BATCH)
     return Followed(await find_resolution(connection, book_id, resolution_id), batch.moved)
 
 

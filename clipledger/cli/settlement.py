@@ -27,6 +27,7 @@ from ledger.money import format_amount
 from media.storage import Storage
 
 if TYPE_CHECKING:
+    from settlement.balances import Balances
     from settlement.importing import Imported
     from settlement.importing import Progress as Far
     from settlement.imports import Import, Request
@@ -228,9 +229,9 @@ def _bar(size: int) -> "Iterator[Callable[[Far], None]]":
 @as_json
 def balances(slug: str, as_json: bool) -> None:
     """What each party is owed and where it stands; what nobody is known to have earned; what marketplaces owe."""
-    from settlement.balances import Balances, party_balances
+    from settlement.balances import party_balances
 
-    async def work() -> Balances:
+    async def work() -> "Balances":
         async with connected(**SNAPSHOT) as connection:
             return await party_balances(connection, (await find_book(connection, slug)).book_id)
 
@@ -238,12 +239,8 @@ def balances(slug: str, as_json: bool) -> None:
     click.echo(_json(_with_texts(msgspec.to_builtins(found))) if as_json else _balances(found))
 
 
-_AMOUNTS = frozenset({
-    "held", "available", "reserve", "frozen", "paying", "recoverable", "paid", "amount", "suspense", "deferred_fee",
-    "platform_fee",
-})  # fmt: skip
-_SHOWN_OF_PARTIES = ("held", "available", "reserve", "frozen", "recoverable", "paid")
-_SHOWN_OUTSIDE = ("suspense", "deferred_fee", "platform_fee")
+_STANDING = ("held", "available", "reserve", "frozen", "recoverable", "paid")
+_AMOUNTS = frozenset({*_STANDING, "paying", "amount", "deferred", "earned"})
 
 
 def _with_texts(value: Any) -> Any:
@@ -258,20 +255,21 @@ def _with_texts(value: Any) -> Any:
     return found
 
 
-def _balances(found: Any) -> str:
+def _balances(found: "Balances") -> str:
     parties = [
-        (each.party, each.currency, *(aligned(getattr(each, name), each.currency) for name in _SHOWN_OF_PARTIES))
+        (each.party, each.currency, *(aligned(getattr(each, name), each.currency) for name in _STANDING))
         for each in found.parties
     ]
     owed = [(each.marketplace, each.currency, aligned(each.amount, each.currency)) for each in found.receivables]
-    outside = [
-        (each.currency, *(aligned(getattr(each, name), each.currency) for name in _SHOWN_OUTSIDE))
-        for each in found.outside
+    others = [(each.currency, aligned(each.amount, each.currency)) for each in found.suspense]
+    fees = [
+        (each.currency, *(aligned(its, each.currency) for its in (each.deferred, each.earned))) for each in found.fees
     ]
     tables = [
-        table([("party", "currency", *_SHOWN_OF_PARTIES), *parties], range(2, 8)),
+        table([("party", "currency", *_STANDING), *parties], range(2, 8)),
         table([("marketplace", "currency", "owes"), *owed], {2}),
-        table([("currency", "suspense", "deferred fee", "platform fee"), *outside], range(1, 4)),
+        table([("suspense", ""), *others], {1}),
+        table([("platform fee", "deferred", "earned"), *fees], {1, 2}),
     ]
     return "\n\n".join(filter(None, tables)) or "Nothing is in the books yet."
 

@@ -49,7 +49,15 @@ def create_app(
     attempts = LoginAttempts(limits)
     storage = Storage(settings.media_storage)
     app = Litestar(
-        [access_api.router, ledger_api.router, media_api.router, *licensing_api.routers, *settlement_api.routers, *_operation_routes(), *routes],
+        [
+            access_api.router,
+            ledger_api.router,
+            media_api.router,
+            *licensing_api.routers,
+            *settlement_api.routers,
+            *_operation_routes(),
+            *routes,
+        ],
         dependencies={
             **request_dependencies(),
             "engine": Provide(lambda: engine, sync_to_thread=False),

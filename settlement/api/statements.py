@@ -33,7 +33,7 @@ _JSON = {200: ResponseSpec(Whole, generate_examples=False, description="All of i
 _PDF = {200: ResponseSpec(bytes, media_type="application/pdf", generate_examples=False, description="The paper.")}
 
 
-class Shown(msgspec.Struct, frozen=True):
+class StatementWithLines(msgspec.Struct, frozen=True):
     """A statement, what its lines of each kind sum up to, and a page of its lines in their order."""
 
     statement: Statement
@@ -74,7 +74,7 @@ async def show(
     book_id: NamedDependency[int],
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Shown:
+) -> StatementWithLines:
     """With a page of its lines. Opening and lines make up the closing, for each balance and for the total."""
     return await _shown(connection, statement_id, limit, cursor, book_id=book_id)
 
@@ -150,7 +150,7 @@ async def show_own(
     party_id: NamedDependency[int],
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> Shown:
+) -> StatementWithLines:
     """With a page of its lines. Opening and lines make up the closing, for each balance and for the total."""
     return await _shown(connection, statement_id, limit, cursor, clipper_id=party_id)
 
@@ -203,12 +203,14 @@ async def paper_own(
 # Both --------------------------------------------------------------------------------------------------------
 
 
-async def _shown(connection: AsyncConnection, statement_id: int, limit: int, cursor: str | None, **whose: int) -> Shown:
+async def _shown(
+    connection: AsyncConnection, statement_id: int, limit: int, cursor: str | None, **whose: int
+) -> StatementWithLines:
     after = number_of(cursor) or 0
     book_id, found = await reading.find_statement(connection, statement_id, **whose)
     summary = await reading.summaries_of(connection, book_id, statement_id)
     lines = await reading.lines_of(connection, book_id, statement_id, after=after, limit=limit + 1)
-    return Shown(found, summary, page_of(lines, limit, lambda line: line.line_no))
+    return StatementWithLines(found, summary, page_of(lines, limit, lambda line: line.line_no))
 
 
 async def _whole(connection: AsyncConnection, statement_id: int, **whose: int) -> Whole:

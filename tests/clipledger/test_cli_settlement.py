@@ -76,7 +76,9 @@ def test_a_file_twice_is_told_and_changes_nothing(run: Run, tmp_path: Path) -> N
     assert (again["import_id"], again["already_imported"], again["posted"]) == (first["import_id"], True, [])
     people = run("import", path)
     assert (people.exit_code, "nothing changes" in people.output) == (0, True)
-    assert told(run("balances", "--json"))["outside"][0]["suspense"] == 13020
+    assert told(run("balances", "--json"))["suspense"] == [
+        {"currency": "CNY", "amount": 13020, "text": {"amount": "130.20"}}
+    ]
 
 
 def test_a_preview_posts_nothing(run: Run, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from tests.clipledger.front_door import client_of, problem
 
+WITH_LINES = {"/v1/books/{book}/statements/{statement_id}", "/v1/clippers/{clipper}/statements/{statement_id}"}
+"""One thing, whose lines are pages."""
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -49,7 +51,7 @@ def test_every_component_has_a_plain_name_that_is_its_own(document: dict[str, An
     lists = [
         operation["responses"]["200"]["content"]["application/json"]["schema"].get("$ref", "")
         for path, method, operation in operations(document)
-        if method == "get" and "cursor" in str(operation.get("parameters"))
+        if method == "get" and "cursor" in str(operation.get("parameters")) and path not in WITH_LINES
     ]
     assert all(reference.endswith("Page") for reference in lists)
     assert len(lists) > 20

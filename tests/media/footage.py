@@ -44,10 +44,10 @@ def either_ffmpeg(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: p
 @pytest.fixture
 def nothing_is_left() -> Iterator[None]:
     """After the test there are no more open files and no more child processes than before."""
-    before = Counter(open_files()), Counter(children())
+    files, processes = Counter(open_files()), children()
     yield
-    after = Counter(open_files()), Counter(children())
-    assert [now - then for now, then in zip(after, before, strict=True)] == [Counter(), Counter()]
+    assert Counter(open_files()) - files == Counter()
+    assert children() - processes == set()
 
 
 def open_files() -> list[str]:

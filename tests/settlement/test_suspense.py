@@ -248,6 +248,14 @@ async def test_resolved_before_or_after_the_report_ends_in_the_same_books(
     assert await amounts(till) == await amounts(other)
 
 
+async def test_a_resolution_is_booked_on_the_day_that_is_named(till: Till, grant: Granted) -> None:
+    await till.sell(facts(content_id="lost"))
+    day = date(2026, 10, 9)
+    async with till.engine.begin() as connection:
+        await resolve(connection, till.book_id, "user:1", "content:lost", grant.grant_id, WHY, today=day)
+    assert (await till.entries())[-1].effective_on == day
+
+
 # In batches -------------------------------------------------------------------------------------------------
 
 
