@@ -21,6 +21,7 @@ from clipledger.settings import Settings, SettingsError
 from ledger.errors import LedgerError
 from licensing.errors import LicensingError
 from media.errors import MediaError
+from settlement.errors import SettlementError
 
 if TYPE_CHECKING:
     from clipledger.demo.stage import Stage
@@ -31,18 +32,18 @@ Act = Callable[["Stage"], Awaitable[None]]
 @click.group(invoke_without_command=True)
 @click.pass_context
 def demo(context: click.Context) -> None:
-    """Find a livestream's clips again, license one of them, and tell a host's month through the books; check what
-    comes out.
+    """Find a livestream's clips again, license one of them, settle what it sells, and tell a host's month through the
+    books; check what comes out.
 
     It works in a folder of its own (demo/ in CLIPLEDGER_VAR), which each run makes anew, and starts an embedded
     PostgreSQL there.
     """
     if context.invoked_subcommand is None:
-        from clipledger.demo import licence, story
+        from clipledger.demo import licence, settlement, story
 
         with _told() as (settings, console):
             _tell_the_film(settings, console)
-            _tell_in_the_book(settings, console, licence.tell, story.tell)
+            _tell_in_the_book(settings, console, licence.tell, settlement.tell, story.tell)
 
 
 @demo.command()
@@ -61,6 +62,15 @@ def tell_the_licence() -> None:
         _tell_in_the_book(settings, console, licence.tell)
 
 
+@demo.command("settlement")
+def tell_the_settlement() -> None:
+    """The licence, and then what it sells: reports, a sale explained, a month closed, and Ana's statement."""
+    from clipledger.demo import settlement
+
+    with _told() as (settings, console):
+        _tell_in_the_book(settings, console, settlement.tell)
+
+
 @demo.command()
 def month() -> None:
     """Only the month: sales, a refund and a payout through the books."""
@@ -70,7 +80,16 @@ def month() -> None:
         _tell_in_the_book(settings, console, story.tell)
 
 
-_CLEAR = (DemoError, SettingsError, PostgresError, DatabaseError, LedgerError, LicensingError, MediaError)
+_CLEAR = (
+    DemoError,
+    SettingsError,
+    PostgresError,
+    DatabaseError,
+    LedgerError,
+    LicensingError,
+    MediaError,
+    SettlementError,
+)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The demo: three stories told through the rooms' public operations, checking their results.
+"""The demo: four stories told through the rooms' public operations, checking their results.
 
 The film: clips of a livestream are found in it.
 
@@ -14,12 +14,18 @@ The licence: from an offer to an approved clip, and sales that it covers or not.
 licence.py    the story until it is signed: offer, application, certificate
 licensed.py   what happens under it: a clip, sales
 
+The settlement: what a marketplace reports is posted, explained, released and stated.
+
+settlement.py the story until money is released: reports, suspense, a sale explained
+closing.py    the month's close, and Ana's statement
+orders.py     what the marketplace reports
+
 The month: a host's sales go through the books.
 
 story.py      the story: what is done, what is shown, what must have come out
 month.py      a host's month as ledger entries
 
-stage.py      the database in which these two are told, and the host's book
+stage.py      the database in which the last three are told, and the host's book
 paper.py      how all look on a terminal
 checks.py     what happens when a result is not what it must be
 """

@@ -1,7 +1,7 @@
 """How the demo looks on a terminal."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -34,11 +34,11 @@ class Paper:
         """For as long as something takes; on a terminal, one sees that it does."""
         return self.console.status(escape(what))
 
-    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Words in columns."""
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> None:
+        """Words in columns, and numbers in those that are `right`."""
         table = Table(box=None, padding=(0, 2))
-        for heading in headings:
-            table.add_column(heading)
+        for number, heading in enumerate(headings):
+            table.add_column(heading, justify="right" if number in right else "left")
         for row in rows:
             table.add_row(*map(escape, row))
         self.console.print(table)

@@ -11,6 +11,7 @@ from clipledger.demo.checks import DemoError, must
 from clipledger.demo.stage import Stage
 from ledger.accounts import ensure_accounts, find_account
 from ledger.balances import NOW, Moment, balance, trial_balance
+from ledger.books import Book, open_book
 from ledger.entries import Posted, post, post_batch
 from ledger.errors import PeriodLocked
 from ledger.money import format_amount
@@ -23,7 +24,9 @@ from ledger.verification import Verification, verify
 async def tell(stage: Stage) -> None:
     """Tell the whole story of last month. Raises DemoError where a result is not what it must be."""
     today = datetime.now(UTC).date()
-    story = _Story(stage, month_of(month_of(today) - timedelta(days=1)))
+    async with stage.engine.begin() as connection:
+        book = await open_book(connection, "lili-live-ledger", "Lili Live", stage.book.time_zone)
+    story = _Story(stage, book, month_of(month_of(today) - timedelta(days=1)))
     await story.open_the_accounts()
     await story.post_the_month()
     await story.show_the_books()
@@ -33,23 +36,23 @@ async def tell(stage: Stage) -> None:
 
 
 class _Story:
-    """`month` is the first day of the month that is told."""
+    """`month` is the first day of the month that is told; `book` is the story's own, for it locks and tampers."""
 
     first_sale: Posted
 
-    def __init__(self, stage: Stage, month: date) -> None:
+    def __init__(self, stage: Stage, book: Book, month: date) -> None:
         self.engine = stage.engine
         self.paper = stage.paper
-        self.book = stage.book
+        self.book = book
         self.month = month
         self.days = monthrange(month.year, month.month)[1]
         self.sales = m.sales(month, self.days)
 
     async def open_the_accounts(self) -> None:
-        self.paper.chapter("Accounts in the book")
+        self.paper.chapter("The ledger by itself, in a book of its own")
         async with self.engine.begin() as connection:
             opened = await ensure_accounts(connection, self.book.book_id, m.accounts())
-        self.paper.say(f"{opened} accounts.")
+        self.paper.say(f"Book {self.book.slug}, {opened} accounts.")
 
     async def post_the_month(self) -> None:
         await self._sell()
