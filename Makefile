@@ -5,7 +5,7 @@ run = .venv/bin/python -m
 NAME = ledger
 
 help:
-	@echo "make demo    a stream's clips found again, one licensed, and a month of sales through the books"
+	@echo "make demo    a stream's clips found again, licensed, sold and settled; a month through the books"
 	@echo "make test    format, lint, types, import rules and every test"
 	@echo "make check   the same without the tests"
 	@echo "make bench   measure; NAME=ledger or identification says what, ARGS=--quick makes it short"

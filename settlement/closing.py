@@ -139,7 +139,7 @@ async def approve(connection: AsyncConnection, book_id: int, month: date, by: Pe
     """
     submitted_by = await _step(connection, book_id, month, "approved")
     if submitted_by == by.user_id:
-        raise SamePerson("user", by.actor)
+        raise SamePerson("month", f"{month:%Y-%m}")
     await _check_earlier(connection, book_id, month)
     if ((locked := await locked_through(connection, book_id)) or date.min) < month:
         await lock_period(connection, book_id, month, locked_by=by.actor)
