@@ -178,6 +178,12 @@ async def owner_engine(urls: DatabaseUrls) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture(scope="session")
+def media_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the worker's videos lie, of all rooms' tests: one database, one store, so that what is due can be done."""
+    return tmp_path_factory.mktemp("var")
+
+
+@pytest.fixture(scope="session")
 def pristine() -> Iterator[Path]:
     """A folder of an embedded server that has just been made and stopped."""
     with reachable_folder() as place:

@@ -14,7 +14,7 @@ from clipledger.access.errors import AccessError
 from clipledger.access.keys import authenticate_key
 from clipledger.access.principal import Principal
 from clipledger.access.sessions import authenticate_session, csrf_matches
-from clipledger.web.problems import Problem
+from clipledger.web.problems import FieldFault, Problem
 from clipledger.web.rate_limits import Limits, RateLimiter
 from clipledger.web.request_log import client_ip
 from clipledger.web.requirements import Requirement, answers_options, requirement_of
@@ -112,8 +112,10 @@ async def _authorise(
 
 def _check_numbers(scope: HTTPScope) -> None:
     """Raises Problem 404 where the path has a number that no row can have."""
-    if any(isinstance(value, int) and value > _LARGEST for value in scope["path_params"].values()):
-        raise Problem(404, "not-found")
+    for name, value in scope["path_params"].items():
+        if isinstance(value, int) and value > _LARGEST:
+            fault = FieldFault(name.removesuffix("_id"), "there is none", str(value)[:40])
+            raise Problem(404, "not-found", faults=[fault])
 
 
 async def _admit_to_party(

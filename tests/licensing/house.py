@@ -6,6 +6,7 @@ What a test is about it makes through the room; what it only needs comes from he
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -206,8 +207,8 @@ def new_grant(app_engine: AsyncEngine, new_clipper: NewClipper, new_offer: NewOf
 
 
 @pytest.fixture(scope="session")
-def web_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    env = {"CLIPLEDGER_VAR": str(tmp_path_factory.mktemp("var")), "CLIPLEDGER_PUBLIC_URL": "http://localhost"}
+def web_settings(media_var: Path) -> Settings:
+    env = {"CLIPLEDGER_VAR": str(media_var), "CLIPLEDGER_PUBLIC_URL": "http://localhost"}
     return Settings.from_environment(env)
 
 

@@ -126,9 +126,9 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def media_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    var, folder = tmp_path_factory.mktemp("var"), tmp_path_factory.mktemp("streams")
-    env = {"CLIPLEDGER_VAR": str(var), "CLIPLEDGER_MEDIA_FOLDERS": str(folder)}
+def media_settings(tmp_path_factory: pytest.TempPathFactory, media_var: Path) -> Settings:
+    folder = tmp_path_factory.mktemp("streams")
+    env = {"CLIPLEDGER_VAR": str(media_var), "CLIPLEDGER_MEDIA_FOLDERS": str(folder)}
     return Settings.from_environment({**env, "CLIPLEDGER_PUBLIC_URL": "http://localhost"})
 
 
