@@ -121,8 +121,8 @@ async def _alone(engine: AsyncEngine, book_id: int, import_id: int) -> AsyncIter
 
 # What waits ---------------------------------------------------------------------------------------------------
 
-UNREAD = "settlement.imports WHERE state = 'reading'"
-"""A FROM clause: reports that are to be read."""
+UNREAD = "settlement.imports WHERE state = 'reading' AND key IS NOT NULL"
+"""A FROM clause: reports that are to be read, and whose bytes are kept."""
 _BROKEN_OFF = {"code": "broken-off", "rule": "something went wrong on our side; it is tried again every minute"}
 
 
