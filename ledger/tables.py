@@ -164,6 +164,19 @@ period_locks = Table(
     PrimaryKeyConstraint("book_id", "period"),
 )
 
+period_reopenings = Table(
+    "period_reopenings",
+    metadata,
+    Column("book_id", BigInteger, ForeignKey("ledger.books.book_id"), nullable=False),
+    Column("period", Date, nullable=False),
+    Column("locked_at", _INSTANT, nullable=False),
+    Column("locked_by", Text, nullable=False),
+    Column("reopened_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("reopened_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("book_id", "period", "locked_at"),
+)
+
 seals = Table(
     "seals",
     metadata,

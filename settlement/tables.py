@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -244,6 +245,9 @@ closings = Table(
     Column("month", Date, nullable=False),
     Column("state", _ASCII, nullable=False, server_default="open"),
     Column("submitted_by", BigInteger),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("reopening_by", BigInteger),
+    Column("seal_no", Integer),
     PrimaryKeyConstraint("book_id", "month"),
 )
 
@@ -260,6 +264,7 @@ closing_events = Table(
     Column("reason", Text),
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     _made("at"),
+    Column("revision", Integer, nullable=False, server_default="1"),
     PrimaryKeyConstraint("book_id", "month", "event_no"),
     ForeignKeyConstraint(["book_id", "month"], [closings.c.book_id, closings.c.month], name="closing_events_closing"),
 )
@@ -296,10 +301,15 @@ statements = Table(
     Column("name", Text, nullable=False),
     Column("currency", _ASCII, nullable=False),
     *_amounts(*(f"opening_{name}" for name in _BALANCES), *(f"closing_{name}" for name in _BALANCES)),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("agency_id", BigInteger),
+    Column("code", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     PrimaryKeyConstraint("book_id", "statement_id"),
-    UniqueConstraint("book_id", "month", "party", "currency", name="statements_party"),
+    UniqueConstraint("book_id", "month", "party", "currency", "revision", name="statements_party"),
     ForeignKeyConstraint(["book_id", "month"], [closings.c.book_id, closings.c.month], name="statements_closing"),
     Index("statements_of_clipper", "clipper_id", "statement_id", postgresql_where=text("clipper_id IS NOT NULL")),
+    Index("statements_of_agency", "agency_id", "statement_id", postgresql_where=text("agency_id IS NOT NULL")),
+    Index("statements_by_code", "code"),
 )
 
 statement_lines = Table(
@@ -320,4 +330,119 @@ statement_lines = Table(
         [statements.c.book_id, statements.c.statement_id],
         name="statement_lines_statement",
     ),
+)
+
+# Beyond sales: migrations/sql/0008_month_end.up.sql ----------------------------------------------------------
+
+adjustments = Table(
+    "adjustments",
+    metadata,
+    _book(),
+    _number("adjustment_id"),
+    Column("kind", _ASCII, nullable=False),
+    Column("party", _ASCII, nullable=False),
+    Column("currency", _ASCII, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("against", _ASCII, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", _ASCII, nullable=False, server_default="proposed"),
+    Column("proposed_by", BigInteger, nullable=False),
+    Column("proposed_as", Text, nullable=False),
+    _made("proposed_at"),
+    Column("decided_by", BigInteger),
+    Column("decided_as", Text),
+    Column("decided_at", _INSTANT),
+    Column("decision", Text),
+    Column("entry_id", BigInteger),
+    PrimaryKeyConstraint("book_id", "adjustment_id"),
+    Index("adjustments_proposed", "book_id", "adjustment_id", postgresql_where=text("state = 'proposed'")),
+)
+
+remittances = Table(
+    "remittances",
+    metadata,
+    _book(),
+    _number("remittance_id"),
+    Column("marketplace", _ASCII, nullable=False),
+    Column("currency", _ASCII, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("received_on", Date, nullable=False),
+    Column("account", _ASCII, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    _made("recorded_at"),
+    Column("entry_id", BigInteger, nullable=False),
+    Column("reversed_by", BigInteger),
+    Column("reason", Text),
+    PrimaryKeyConstraint("book_id", "remittance_id"),
+    Index(
+        "remittances_reference",
+        "book_id",
+        "marketplace",
+        "reference",
+        unique=True,
+        postgresql_where=text("reversed_by IS NULL"),
+    ),
+)
+
+withholding_rules = Table(
+    "withholding_rules",
+    metadata,
+    _book(),
+    Column("code", _ASCII, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("rule", JSONB, nullable=False),
+    Column("created_by", Text, nullable=False),
+    _made("created_at"),
+    PrimaryKeyConstraint("book_id", "code", "valid_from"),
+)
+
+tax_profiles = Table(
+    "tax_profiles",
+    metadata,
+    _book(),
+    Column("party", _ASCII, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("code", _ASCII),
+    Column("reason", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    _made("set_at"),
+    PrimaryKeyConstraint("book_id", "party", "valid_from", "set_at"),
+)
+
+withholdings = Table(
+    "withholdings",
+    metadata,
+    _book(),
+    _number("withholding_id"),
+    Column("party", _ASCII, nullable=False),
+    Column("currency", _ASCII, nullable=False),
+    Column("paid_on", Date, nullable=False),
+    *_amounts("gross", "withheld"),
+    Column("authority", _ASCII, nullable=False),
+    Column("code", _ASCII, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("steps", ARRAY(Text), nullable=False),
+    Column("entry_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "withholding_id"),
+    ForeignKeyConstraint(
+        ["book_id", "code", "valid_from"],
+        [withholding_rules.c.book_id, withholding_rules.c.code, withholding_rules.c.valid_from],
+        name="withholdings_rule",
+    ),
+    Index("withholdings_of_party", "book_id", "party", "currency", "paid_on"),
+    Index("withholdings_of_entry", "book_id", "entry_id"),
+)
+
+clicks = Table(
+    "clicks",
+    metadata,
+    _book(),
+    Column("day", Date, nullable=False),
+    Column("platform", _ASCII, nullable=False),
+    Column("content_id", _ASCII, nullable=False),
+    Column("clicks", BigInteger, nullable=False),
+    Column("as_of", _INSTANT, nullable=False),
+    Column("told_by", Text, nullable=False),
+    PrimaryKeyConstraint("book_id", "day", "platform", "content_id"),
 )
