@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing.drafts import Acceptance, NewGrant
 from licensing.errors import HandleNotFound, InvalidBulk, InvalidGrant, LicensingError
 from licensing.grants import Grant, try_grants
@@ -22,7 +23,6 @@ from licensing.vocabulary import account_of
 
 MOST_ROWS = 10_000
 Mode = Literal["all", "each"]
-_LARGEST = 2**63 - 1
 
 _Moment = Annotated[datetime | None, msgspec.Meta(examples=["2026-10-05T20:00:00+08:00"])]
 
@@ -47,7 +47,7 @@ class GrantRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow. `reference` is the host's own name for the grant. Without `attested` the clipper is asked to accept.
     """
 
-    clipper: Annotated[int, msgspec.Meta(ge=1, le=_LARGEST, examples=[7])] | None = None
+    clipper: Annotated[int, msgspec.Meta(ge=1, le=BIGINT_MAX, examples=[7])] | None = None
     platform: Annotated[str | None, msgspec.Meta(examples=["tiktok"])] = None
     handle: Annotated[str | None, msgspec.Meta(examples=["lina"])] = None
     handles: Annotated[tuple[str, ...], msgspec.Meta(examples=[["tiktok:lina"]])] | None = None
@@ -264,8 +264,8 @@ def _attested(cells: Mapping[str, str]) -> Attested | None:
 def _number(cells: Mapping[str, str], name: str) -> int | None:
     if (said := cells.get(name)) is None:
         return None
-    if not (said.isascii() and said.isdigit() and len(said) < 20 and 1 <= int(said) <= _LARGEST):
-        raise InvalidGrant(name, said, f"a number from 1 to {_LARGEST}")
+    if not (said.isascii() and said.isdigit() and len(said) < 20 and 1 <= int(said) <= BIGINT_MAX):
+        raise InvalidGrant(name, said, f"a number from 1 to {BIGINT_MAX}")
     return int(said)
 
 

@@ -9,10 +9,11 @@ import msgspec
 from sqlalchemy import and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.refusals import storable
 from licensing.errors import InvalidClaim
 from licensing.states import By, Side
 from licensing.tables import claim_evidence
-from licensing.vocabulary import check_text, storable
+from licensing.vocabulary import check_text
 
 MOST_STATEMENTS = 50
 """Of one side in one file, beside what moves need."""

@@ -51,36 +51,11 @@ clients. It is made of the class's name: `QuotaReached` is `quota-reached`.
 
 # ruff: noqa: N818 - named for what is wrong, as in `ledger.errors`
 
-import re
-from typing import ClassVar, Literal
-
-_LONGEST_VALUE = 200  # characters of an offending value worth repeating to its sender
-_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+from licensing.refusal import Refusal
 
 
-class LicensingError(Exception):
-    """A refusal that has changed nothing.
-
-    `field` is the offending input, `value` what it held, as text cut to 200 characters, and `rule` the sentence
-    it breaks; a class with one rule only need not be told it.
-    """
-
-    kind: ClassVar[Literal["invalid", "conflict", "not_found"]]
-    code: ClassVar[str]
-    usual_rule: ClassVar[str | None] = None
-
-    def __init_subclass__(cls) -> None:
-        cls.code = _WORD.sub("-", cls.__name__).lower()
-
-    def __init__(self, field: str | None = None, value: object = None, rule: str | None = None) -> None:
-        super().__init__(field, value, rule)  # as given, so that the error survives pickling
-        self.field = field
-        self.value = None if value is None else str(value)[:_LONGEST_VALUE]
-        self.rule = rule or self.usual_rule
-
-    def __str__(self) -> str:
-        said = ": ".join(part for part in (self.field, self.rule) if part) or self.code
-        return said if self.value is None else f"{said} (got {self.value})"
+class LicensingError(Refusal):
+    """What everything here is."""
 
 
 class Invalid(LicensingError):

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from ledger.errors import LedgerError
-from ledger.money import parse_rate
+from ledger.money import BIGINT_MAX, parse_rate
 from ledger.splits import SplitPolicy, SplitRule
 from licensing.errors import Invalid, InvalidTerms
 from licensing.vocabulary import check_countries, check_platform, check_text, check_words
@@ -29,8 +29,6 @@ _LEAST = {"grant_days": 1, "tail_days": 0, "hold_days": 0, "reserve_days": 0, "r
 _MOST_NAMES = 10_000
 _MOST_TIERS = 100
 _LARGEST_WEIGHT = 1_000_000
-_LARGEST_NUMBER = 2**63 - 1
-"""Of PostgreSQL's bigint, which the numbers of parties and sources are."""
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -209,8 +207,8 @@ def _check_lists(terms: Terms) -> None:
 
 
 def _check_number(field: str, number: int) -> None:
-    if not 1 <= number <= _LARGEST_NUMBER:
-        raise InvalidTerms(field, number, f"must be 1 to {_LARGEST_NUMBER}")
+    if not 1 <= number <= BIGINT_MAX:
+        raise InvalidTerms(field, number, f"must be 1 to {BIGINT_MAX}")
 
 
 def _check_disclosure(disclosure: Disclosure) -> None:

@@ -7,7 +7,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from licensing.errors import Invalid, InvalidHandle
+from ledger.refusals import storable
+from licensing.errors import InvalidHandle
+from licensing.refusal import Refusal
 
 PLATFORMS = (
     "amazon",
@@ -36,39 +38,34 @@ _INVISIBLE = ("C", "Z")
 """Unicode's classes of what can't be seen: controls, surrogates, spaces."""
 
 
-def check_platform(platform: str, refusal: type[Invalid], field: str = "platform") -> str:
+def check_platform(platform: str, refusal: type[Refusal], field: str = "platform") -> str:
     """The platform. Raises the refusal."""
     if platform not in PLATFORMS:
         raise refusal(field, platform, f"must be one of {', '.join(PLATFORMS)}")
     return platform
 
 
-def check_words(words: Sequence[str], refusal: type[Invalid], field: str, most: int = 50) -> tuple[str, ...]:
+def check_words(words: Sequence[str], refusal: type[Refusal], field: str, most: int = 50) -> tuple[str, ...]:
     """Categories: lower-case letters and digits, in words joined by hyphens. Raises the refusal."""
     return _checked(words, _WORD, "lower-case letters and digits in words joined by hyphens", refusal, field, most)
 
 
-def check_languages(tags: Sequence[str], refusal: type[Invalid], field: str) -> tuple[str, ...]:
+def check_languages(tags: Sequence[str], refusal: type[Refusal], field: str) -> tuple[str, ...]:
     """Language tags of BCP 47, of a language and perhaps its script: `zh`, `zh-Hant`. Raises the refusal."""
     return _checked(tags, _LANGUAGE, "a language as BCP 47 writes it, such as en or zh-Hant", refusal, field, 20)
 
 
-def check_countries(codes: Sequence[str], refusal: type[Invalid], field: str) -> tuple[str, ...]:
+def check_countries(codes: Sequence[str], refusal: type[Refusal], field: str) -> tuple[str, ...]:
     """Countries as ISO 3166-1 alpha-2 writes them. Raises the refusal."""
     return _checked(codes, _COUNTRY, "a country as ISO 3166-1 writes it, such as CN", refusal, field, 250)
 
 
-def check_text(said: str, refusal: type[Invalid], field: str, *, least: int = 1, most: int = 200) -> str:
+def check_text(said: str, refusal: type[Refusal], field: str, *, least: int = 1, most: int = 200) -> str:
     """A text that people write, without the blanks around it. Raises the refusal."""
     stripped = said.strip()
     if not least <= len(stripped) <= most or not storable(stripped):
         raise refusal(field, said[:most], f"{least} to {most} characters, none of them NUL")
     return stripped
-
-
-def storable(said: str) -> bool:
-    """Whether PostgreSQL can hold the text: neither NUL nor half of a surrogate pair, which is no UTF-8."""
-    return "\0" not in said and not any("\ud800" <= character <= "\udfff" for character in said)
 
 
 def normal_handle(handle: str, field: str = "handle") -> str:
@@ -86,7 +83,7 @@ def account_of(platform: str, handle: str) -> str:
 
 
 def _checked(
-    words: Sequence[str], form: re.Pattern[str], rule: str, refusal: type[Invalid], field: str, most: int
+    words: Sequence[str], form: re.Pattern[str], rule: str, refusal: type[Refusal], field: str, most: int
 ) -> tuple[str, ...]:
     if len(words) > most:
         raise refusal(field, len(words), f"at most {most}")

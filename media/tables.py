@@ -7,10 +7,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     Double,
     ForeignKeyConstraint,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -25,55 +23,42 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from media.columns import ASCII, INSTANT, book, made, number
+
 metadata = MetaData(schema="media")
 
-_ASCII = Text(collation="C")
-_INSTANT = DateTime(timezone=True)
-_NOW = text("now()")
 _TO_DO = text("state IN ('waiting', 'working')")
 _TO_FIND = text("state IN ('working', 'unrecognised')")
-
-
-def _book() -> Column[int]:
-    return Column("book_id", BigInteger, nullable=False)
-
-
-def _number(name: str) -> Column[int]:
-    return Column(name, BigInteger, Identity(always=True), nullable=False)
-
-
-def _made(name: str) -> Column[object]:
-    return Column(name, _INSTANT, nullable=False, server_default=_NOW)
 
 
 def _work() -> list[Column[object]]:
     """What a row that is worked on has: its state, why it failed, and who has it until when."""
     return [
-        Column("place", _ASCII),
-        Column("state", _ASCII, nullable=False, server_default="waiting"),
-        Column("failure_code", _ASCII),
+        Column("place", ASCII),
+        Column("state", ASCII, nullable=False, server_default="waiting"),
+        Column("failure_code", ASCII),
         Column("failure_rule", Text),
         Column("attempts", SmallInteger, nullable=False, server_default="0"),
         Column("worker", Uuid),
-        Column("leased_until", _INSTANT),
+        Column("leased_until", INSTANT),
     ]
 
 
 uploads = Table(
     "uploads",
     metadata,
-    _book(),
-    _number("upload_id"),
+    book(),
+    number("upload_id"),
     Column("length", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False, server_default="0"),
     Column("created_by", Text, nullable=False),
-    _made("created_at"),
-    Column("expires_at", _INSTANT, nullable=False),
-    Column("used_at", _INSTANT),
-    Column("joined_at", _INSTANT),
+    made("created_at"),
+    Column("expires_at", INSTANT, nullable=False),
+    Column("used_at", INSTANT),
+    Column("joined_at", INSTANT),
     Column("writer", Uuid),
-    Column("writer_until", _INSTANT),
-    Column("owner", _ASCII),
+    Column("writer_until", INSTANT),
+    Column("owner", ASCII),
     PrimaryKeyConstraint("book_id", "upload_id"),
     Index("uploads_expiry", "expires_at"),
 )
@@ -81,11 +66,11 @@ uploads = Table(
 pieces = Table(
     "pieces",
     metadata,
-    _book(),
+    book(),
     Column("upload_id", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("key", _ASCII, nullable=False),
+    Column("key", ASCII, nullable=False),
     PrimaryKeyConstraint("book_id", "upload_id", "first"),
     ForeignKeyConstraint(
         ["book_id", "upload_id"], ["media.uploads.book_id", "media.uploads.upload_id"], name="pieces_upload"
@@ -95,14 +80,14 @@ pieces = Table(
 sources = Table(
     "sources",
     metadata,
-    _book(),
-    _number("source_id"),
+    book(),
+    number("source_id"),
     Column("title", Text, nullable=False),
     Column("live", Boolean, nullable=False),
-    Column("recorded_at", _INSTANT),
+    Column("recorded_at", INSTANT),
     Column("created_by", Text, nullable=False),
-    _made("created_at"),
-    Column("removed_at", _INSTANT),
+    made("created_at"),
+    Column("removed_at", INSTANT),
     PrimaryKeyConstraint("book_id", "source_id"),
     UniqueConstraint("source_id", name="sources_number"),
 )
@@ -110,14 +95,14 @@ sources = Table(
 recordings = Table(
     "recordings",
     metadata,
-    _book(),
+    book(),
     Column("source_id", BigInteger, nullable=False),
     Column("recording_no", Integer, nullable=False),
     Column("starts_s", Double),
     Column("duration_s", Double),
     Column("progress", Double, nullable=False, server_default="0"),
     *_work(),
-    _made("created_at"),
+    made("created_at"),
     PrimaryKeyConstraint("book_id", "source_id", "recording_no"),
     ForeignKeyConstraint(
         ["book_id", "source_id"], ["media.sources.book_id", "media.sources.source_id"], name="recordings_source"
@@ -128,7 +113,7 @@ recordings = Table(
 parts = Table(
     "parts",
     metadata,
-    _book(),
+    book(),
     Column("source_id", BigInteger, nullable=False),
     Column("first", Integer, nullable=False),
     Column("recording_no", Integer, nullable=False),
@@ -145,14 +130,14 @@ parts = Table(
 clips = Table(
     "clips",
     metadata,
-    _book(),
-    _number("clip_id"),
+    book(),
+    number("clip_id"),
     Column("title", Text, nullable=False),
     *_work(),
     Column("again", Boolean, nullable=False, server_default="false"),
     Column("duration_s", Double),
     Column("submitted_by", Text, nullable=False),
-    _made("submitted_at"),
+    made("submitted_at"),
     PrimaryKeyConstraint("book_id", "clip_id"),
     Index("clips_to_do", "book_id", "again", "submitted_at", postgresql_where=_TO_DO),
     Index("clips_to_find", "book_id", "submitted_at", postgresql_where=_TO_FIND),
@@ -161,10 +146,10 @@ clips = Table(
 identifications = Table(
     "identifications",
     metadata,
-    _book(),
+    book(),
     Column("clip_id", BigInteger, nullable=False),
     Column("run_no", Integer, nullable=False),
-    _made("identified_at"),
+    made("identified_at"),
     Column("version", Integer, nullable=False),
     Column("threshold", Double, nullable=False),
     Column("sources", Integer, nullable=False),
@@ -177,7 +162,7 @@ identifications = Table(
 matches = Table(
     "matches",
     metadata,
-    _book(),
+    book(),
     Column("clip_id", BigInteger, nullable=False),
     Column("run_no", Integer, nullable=False),
     Column("match_no", Integer, nullable=False),

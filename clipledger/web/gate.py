@@ -20,11 +20,9 @@ from clipledger.web.request_log import client_ip
 from clipledger.web.requirements import Requirement, answers_options, requirement_of
 from ledger.books import find_book
 from ledger.errors import BookNotFound
+from ledger.money import BIGINT_MAX
 from licensing.errors import PartyNotFound
 from licensing.parties import KINDS, Kind, role_of
-
-_LARGEST = 2**63 - 1
-"""Of PostgreSQL's bigint, which every number of a row is."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -113,7 +111,7 @@ async def _authorise(
 def _check_numbers(scope: HTTPScope) -> None:
     """Raises Problem 404 where the path has a number that no row can have."""
     for name, value in scope["path_params"].items():
-        if isinstance(value, int) and value > _LARGEST:
+        if isinstance(value, int) and value > BIGINT_MAX:
             fault = FieldFault(name.removesuffix("_id"), "there is none", str(value)[:40])
             raise Problem(404, "not-found", faults=[fault])
 

@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing import agencies
 from licensing.agencies import Representation
 from licensing.api.scopes import PARTIES, PARTY_MANAGE, PARTY_READ, PARTY_WRITE
@@ -19,7 +20,7 @@ from media.api.pages import Cursor, Limit, Page, number_of, page_of
 class NewRepresentation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`rate` is the agency's part of the clipper's share."""
 
-    clipper_id: Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[7])]
+    clipper_id: Annotated[int, Meta(ge=1, le=BIGINT_MAX, examples=[7])]
     rate: Annotated[str, Meta(examples=["15%"], description="As 13.02%, 0.1302 or 3:7.")]
 
 

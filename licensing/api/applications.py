@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing import applications
 from licensing.api.books import note
 from licensing.api.scopes import PARTY_READ, PARTY_WRITE, READ, WRITE
@@ -18,14 +19,14 @@ from licensing.states import By
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
 _State = Annotated[State | None, QueryParameter(name="state", description="Only those in this state.")]
-_Offer = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, description="Only those for this offer.")]
+_Offer = Annotated[int | None, QueryParameter(ge=1, le=BIGINT_MAX, description="Only those for this offer.")]
 _HASH = "4ac2f0de90bb6ad51c65c0dd0f1d5cf50b5f6da1c5a1a0a7f2dcb1b4b7f1a6c3"
 
 
 class NewApplication(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`accept_sha256` is the hash of the offer's newest terms: whoever applies accepts them."""
 
-    offer_id: Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[12])]
+    offer_id: Annotated[int, Meta(ge=1, le=BIGINT_MAX, examples=[12])]
     accept_sha256: Annotated[str, Meta(examples=[_HASH])]
     message: Annotated[str, Meta(examples=["Three clips a day, in Spanish."])] = ""
 

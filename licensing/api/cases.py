@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing import cases
 from licensing.api.scopes import READ, WRITE
 from licensing.cases import Case, Found, State, Verdict
@@ -21,7 +22,7 @@ _State = Annotated[State | None, QueryParameter(name="state", description="Only 
 class FoundVideo(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A video that was found, whose bytes have arrived, and the account that shows it."""
 
-    upload: Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[21], description="A whole upload; it can be used once.")]
+    upload: Annotated[int, Meta(ge=1, le=BIGINT_MAX, examples=[21], description="A whole upload; it can be used once.")]
     platform: Annotated[str, Meta(examples=["tiktok"])]
     handle: Annotated[str, Meta(examples=["lina.finds"])]
     url: Annotated[str | None, Meta(examples=["https://www.tiktok.com/@lina.finds/video/7345"])] = None

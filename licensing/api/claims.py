@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing import claims
 from licensing.api.books import note
 from licensing.api.scopes import ANYONE, PARTY_READ, PARTY_WRITE, POLICY, READ, WRITE
@@ -18,7 +19,7 @@ from licensing.claims import ClaimFile
 from licensing.states import By
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
-_Number = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1, examples=[41])]
+_Number = Annotated[int, msgspec.Meta(ge=1, le=BIGINT_MAX, examples=[41])]
 _InState = Annotated[State | None, QueryParameter(name="state", description="Claims in this state only.")]
 
 
@@ -40,7 +41,7 @@ class NewClaim(Said, kw_only=True, forbid_unknown_fields=True):
 
     ground: Annotated[str, msgspec.Meta(examples=["false-advertising"], description="See /v1/claim-grounds.")]
     submission_id: _Number | None = None
-    grant_id: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
+    grant_id: Annotated[int, msgspec.Meta(ge=1, le=BIGINT_MAX)] | None = None
 
 
 class Decision(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

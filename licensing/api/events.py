@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing import events
 from licensing.api.scopes import PARTY_READ, READ
 from licensing.events import Event, OwnEvent
@@ -14,7 +15,7 @@ from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
 Subject = Literal["offer", "application", "grant", "submission", "claim", "case", "webhook"]
 OwnSubject = Literal["application", "grant", "submission", "claim"]
-_Number = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, description="Of this one only.")]
+_Number = Annotated[int | None, QueryParameter(ge=1, le=BIGINT_MAX, description="Of this one only.")]
 
 
 @get("/events", opt=READ, summary="Events")

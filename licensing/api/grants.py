@@ -10,6 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
+from ledger.refusals import storable
 from licensing import granting, grants, renewal
 from licensing.api import bulk, own_grants
 from licensing.api.scopes import READ, WRITE
@@ -19,17 +21,14 @@ from licensing.errors import InvalidQuery
 from licensing.grants import Grant, NewGrant, State
 from licensing.renewal import Proposed
 from licensing.states import By
-from licensing.vocabulary import storable
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
-_LARGEST = 2**63 - 1
-
-_Number = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST, examples=[7])]
+_Number = Annotated[int, msgspec.Meta(ge=1, le=BIGINT_MAX, examples=[7])]
 _Moment = Annotated[datetime | None, msgspec.Meta(examples=["2027-10-05T20:00:00+08:00"])]
 _Accounts = Annotated[tuple[str, ...], msgspec.Meta(max_length=100, examples=[["tiktok:lina"]])]
 _InState = Annotated[State | None, QueryParameter(name="state", description="In this state.")]
-_OfOffer = Annotated[int | None, QueryParameter(name="offer", ge=1, le=_LARGEST, description="Of this offer.")]
-_OfClipper = Annotated[int | None, QueryParameter(name="clipper", ge=1, le=_LARGEST, description="Of this clipper.")]
+_OfOffer = Annotated[int | None, QueryParameter(name="offer", ge=1, le=BIGINT_MAX, description="Of this offer.")]
+_OfClipper = Annotated[int | None, QueryParameter(name="clipper", ge=1, le=BIGINT_MAX, description="Of this clipper.")]
 _Named = Annotated[str | None, QueryParameter(name="reference", description="With this reference of yours.")]
 
 

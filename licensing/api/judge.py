@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing.api.scopes import READ
 from licensing.errors import InvalidHandle, InvalidSale
 from licensing.judge import SaleFacts, Verdict, judge
@@ -28,7 +29,7 @@ _EXAMPLE = {
     "territory": "CN",
     "marketplace": "douyin",
 }
-_Number = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+_Number = Annotated[int, msgspec.Meta(ge=1, le=BIGINT_MAX)]
 _Name = Annotated[str, msgspec.Meta(max_length=200)]
 _Country = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
 _Marketplace = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]

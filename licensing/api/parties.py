@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing import parties
 from licensing.api.scopes import ANYONE, PARTIES, PARTY_MANAGE, PARTY_READ, READ
 from licensing.dealings import KnownClipper, find_known_clipper
@@ -20,7 +21,7 @@ _Country = Annotated[str | None, Meta(examples=["CN"], description="As ISO 3166-
 _Languages = Annotated[tuple[str, ...], Meta(examples=[["zh", "en"]], description="As BCP 47 writes them.")]
 _Categories = Annotated[tuple[str, ...], Meta(examples=[["beauty"]])]
 _Capacity = Annotated[int | None, Meta(examples=[40], description="Clips a month there is time for.")]
-_User = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[3])]
+_User = Annotated[int, Meta(ge=1, le=BIGINT_MAX, examples=[3])]
 _Role = Annotated[Role, Meta(examples=["member"])]
 
 

@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from licensing import reviewing, submissions
 from licensing.api.clip_uploads import clipper_uploads
 from licensing.api.scopes import PARTY_READ, PARTY_WRITE, READ, WRITE
@@ -16,9 +17,9 @@ from licensing.states import By
 from licensing.submissions import ClipAbout, Recognised, State, Submission
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
-_Upload = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[18], description="A whole upload; it can be used once.")]
+_Upload = Annotated[int, Meta(ge=1, le=BIGINT_MAX, examples=[18], description="A whole upload; it can be used once.")]
 _State = Annotated[State | None, QueryParameter(name="state", description="Only those in this state.")]
-_Id = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)]
+_Id = Annotated[int | None, QueryParameter(ge=1, le=BIGINT_MAX)]
 _Shown = TypeVar("_Shown", bound=Submission)
 _Reason = Annotated[str, Meta(examples=["The red coat is not on sale any more."])]
 

@@ -13,8 +13,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 
 import httpx
 
+from ledger.refusals import storable
 from licensing.errors import InvalidEndpoint
-from licensing.vocabulary import storable
 
 LONGEST = 2000
 _RESOLVING_S = 5.0

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ledger.money import BIGINT_MAX
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from media.storage import Storage
 from settlement import explaining, pushing, sales
@@ -22,7 +23,7 @@ from settlement.sales import Chosen, Sale
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes; 5,000 events with all that can be said of them fit."""
 
-_Number = QueryParameter(ge=1, le=2**63 - 1)
+_Number = QueryParameter(ge=1, le=BIGINT_MAX)
 _Word = Annotated[str | None, QueryParameter(max_length=500, pattern="^[^\\x00\\ud800-\\udfff]+$")]
 _State = Annotated[State | None, QueryParameter(name="state", description="As its marketplace tells it.")]
 _Stage = Annotated[Stage | None, QueryParameter(description="In which accounts what is earned lies.")]

@@ -8,13 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.money import BIGINT_MAX
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from settlement import resolutions, suspense
 from settlement.api.scopes import IMPORT, READ
 from settlement.resolutions import Followed, Resolution
 from settlement.suspense import Ageing, Group, Suspended
 
-_GrantNumber = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1, examples=[41])]
+_GrantNumber = Annotated[int, msgspec.Meta(ge=1, le=BIGINT_MAX, examples=[41])]
 _Reason = Annotated[str, msgspec.Meta(examples=["Lina posted it before she registered the account."])]
 _Currency = Annotated[str | None, QueryParameter(pattern="^[A-Z]{3}$", description="In this currency (ISO 4217).")]
 _Why = Annotated[
