@@ -27,6 +27,7 @@ from ledger.books import open_book
 from licensing import tables
 from tests.clipledger.front_door import add_user, client_of
 from tests.clipledger.operations import SCHEMA, SETTINGS
+from tests.conftest import NewDatabase
 
 T = TypeVar("T")
 _ROLES = ("host", "finance", "approver")
@@ -76,7 +77,14 @@ def _sendable(name: str, value: object) -> bool:
 
 
 @pytest.fixture(scope="module")
-def fuzzer(urls: DatabaseUrls) -> Iterator[Fuzzer]:
+def own_urls(new_database: NewDatabase) -> Iterator[DatabaseUrls]:
+    """Of a database that nobody else uses: who may do everything also disables users and revokes keys."""
+    with new_database() as urls:
+        yield urls
+
+
+@pytest.fixture(scope="module")
+def fuzzer(own_urls: DatabaseUrls) -> Iterator[Fuzzer]:
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -84,7 +92,7 @@ def fuzzer(urls: DatabaseUrls) -> Iterator[Fuzzer]:
     def call(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, loop).result(60)
 
-    engine = create_engine(urls.app)
+    engine = create_engine(own_urls.app)
     try:
         yield call(_made(engine, call))
     finally:
