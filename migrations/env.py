@@ -13,7 +13,7 @@ TABLE_MODULES = (
     "ledger.tables",
     "licensing.tables",
     "media.tables",
-    "settlement.tables",
+    "settlement.payouts.tables",
     "clipledger.access.tables",
 )
 

@@ -1,0 +1,1 @@
+"""Payouts: who is paid what, when and where to, and what became of it."""
