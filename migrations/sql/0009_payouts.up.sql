@@ -30,7 +30,8 @@ CREATE UNIQUE INDEX payout_accounts_of_book ON settlement.payout_accounts (book_
 CREATE INDEX payout_accounts_by_destination ON settlement.payout_accounts (rail, destination);
 
 -- When a book pays, by its own calendar. `days` are weekdays (1 is Monday) or days of the month (the last where it has
--- no such day). On a day that is no business day it pays on the next, on the one before, or nevertheless.
+-- no such day). On a day that is no business day it pays on the next, on the one before, or nevertheless. `basis`: what
+-- issued statements say is available, or all that is available at that moment.
 CREATE TABLE settlement.payout_schedules (
     book_id      bigint PRIMARY KEY,
     cadence      text COLLATE "C" NOT NULL CHECK (cadence IN ('weekly', 'semi-monthly', 'monthly')),
@@ -39,6 +40,7 @@ CREATE TABLE settlement.payout_schedules (
     business_day text COLLATE "C" NOT NULL DEFAULT 'next' CHECK (business_day IN ('next', 'previous', 'same')),
     holidays     date[] NOT NULL DEFAULT '{}',
     rail         text COLLATE "C" NOT NULL DEFAULT 'stripe' CHECK (rail IN ('stripe', 'bank-file')),
+    basis        text COLLATE "C" NOT NULL DEFAULT 'statement' CHECK (basis IN ('statement', 'available')),
     active       boolean NOT NULL DEFAULT true,
     updated_by   text NOT NULL,
     updated_at   timestamptz NOT NULL DEFAULT now()
@@ -50,6 +52,7 @@ CREATE TABLE settlement.payout_runs (
     book_id      bigint NOT NULL,
     run_id       bigint GENERATED ALWAYS AS IDENTITY,
     rail         text COLLATE "C" NOT NULL CHECK (rail IN ('stripe', 'bank-file')),
+    basis        text COLLATE "C" NOT NULL CHECK (basis IN ('statement', 'available')),
     due_on       date,
     pay_on       date NOT NULL,  -- the day the entries of approval bear
     state        text COLLATE "C" NOT NULL DEFAULT 'draft'
@@ -82,7 +85,8 @@ CREATE TABLE settlement.payout_run_events (
     CONSTRAINT payout_run_events_run FOREIGN KEY (book_id, run_id) REFERENCES settlement.payout_runs
 );
 
--- What one party is paid in one currency by one run: gross - recovery - withheld = amount.
+-- What one party is paid in one currency by one run. What is `taken` from available, less what is recovered and withheld, is
+-- the amount.
 --
 -- planned    in a run that nobody has approved; nothing is booked
 -- left-out   not paid by this run, `code` and `reason` say why; nothing is booked
@@ -100,7 +104,7 @@ CREATE TABLE settlement.payouts (
     run_id          bigint NOT NULL,
     party           text COLLATE "C" NOT NULL CHECK (party ~ '^(host|(clipper|agency)-[0-9]+)$'),
     currency        text COLLATE "C" NOT NULL,
-    gross           bigint NOT NULL,
+    taken           bigint NOT NULL,
     recovery        bigint NOT NULL DEFAULT 0 CHECK (recovery >= 0),
     withheld        bigint NOT NULL DEFAULT 0 CHECK (withheld >= 0),
     amount          bigint NOT NULL,
@@ -127,13 +131,15 @@ CREATE TABLE settlement.payouts (
     returned_entry  bigint,
     sent_at         timestamptz,
     ended_at        timestamptz,
+    returned        bigint NOT NULL DEFAULT 0,  -- of the amount, what has come back
     PRIMARY KEY (book_id, payout_id),
     CONSTRAINT payouts_run FOREIGN KEY (book_id, run_id) REFERENCES settlement.payout_runs,
     CONSTRAINT payouts_party UNIQUE (book_id, run_id, party, currency),
-    CONSTRAINT payouts_amount CHECK (gross - recovery - withheld = amount),
+    CONSTRAINT payouts_amount CHECK (taken - recovery - withheld = amount),
     CONSTRAINT payouts_intent CHECK (state IN ('planned', 'left-out') OR
         amount > 0 AND approval_entry IS NOT NULL AND
         (key, transfer_group, request_sha256, destination) IS NOT NULL),
+    CONSTRAINT payouts_returned CHECK (returned BETWEEN 0 AND greatest(amount, 0) AND (state = 'returned') = (returned > 0 AND returned = amount)),
     CONSTRAINT payouts_reference CHECK (state NOT IN ('sent', 'paid') OR reference IS NOT NULL)
 );
 
@@ -228,7 +234,7 @@ GRANT SELECT, INSERT ON settlement.payout_run_events, settlement.payout_events T
 GRANT SELECT, INSERT, DELETE, UPDATE (
     state, account_id, destination, key, transfer_group, request_sha256, generation, attempts, first_sent_at, leased_until,
     next_attempt_at, reference, code, reason, fixed_by, approval_entry, sent_entry, paid_entry, returned_entry, sent_at,
-    ended_at
+    ended_at, returned
 ) ON settlement.payouts TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE (deliveries, processed_at, outcome, attempts) ON settlement.rail_events TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE (through, swept_at) ON settlement.rail_sweeps TO clipledger_app;

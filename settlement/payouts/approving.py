@@ -1,0 +1,130 @@
+"""Approving a run: the plan is checked once more, the money is set aside, and every intent is written down.
+
+All of it is one transaction, before any rail is called. From then on the run sends itself.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.books import list_books
+from ledger.entries import Line, NewEntry, post_batch
+from settlement.closing import Person
+from settlement.entries import open_accounts
+from settlement.errors import SamePerson
+from settlement.payouts.errors import RunOutdated
+from settlement.payouts.lifecycle import approval_lines
+from settlement.payouts.payouts import Happened, group_of, key_of, order_of, record
+from settlement.payouts.planning import Planned, plan
+from settlement.payouts.runs import record_step, take_step
+from settlement.rails.protocol import Rail
+from settlement.recovering import lock_balances
+from settlement.tax import record_withheld
+
+
+async def approve(
+    connection: AsyncConnection, book_id: int, run_id: int, by: Person, rail: Rail, now: datetime
+) -> None:
+    """Set the money aside, and let it be sent. Once in a transaction: it posts one batch.
+
+    Raises RunNotFound, WrongRunStep, SamePerson, RunOutdated.
+    """
+    await lock_balances(connection, book_id)
+    was = await take_step(connection, book_id, run_id, "approved")
+    if was.submitted_by == by.user_id:
+        raise SamePerson("run", run_id)
+    planned = await _checked(connection, book_id, was)
+    book = (await list_books(connection, only=[book_id]))[0].slug
+    entries = [_entry(book, run_id, row, each, was.pay_on) for row, each in planned]
+    await open_accounts(connection, book_id, entries)
+    numbers = [entry.entry_id for entry in await post_batch(connection, book_id, entries)]
+    taxed = [each.withheld for _, each in planned if each.withheld is not None]
+    await record_withheld(connection, book_id, taxed, numbers)
+    intents = [
+        _intent(book_id, book, row, each, rail, number) for (row, each), number in zip(planned, numbers, strict=True)
+    ]
+    rows = msgspec.json.encode(intents).decode()
+    await connection.execute(_APPROVE, {"book": book_id, "now": now, "rows": rows})
+    approved = [Happened(row.payout_id, "approved", "ready", {"by": by.actor}) for row, _ in planned]
+    await record(connection, book_id, approved, now)
+    await record_step(connection, book_id, run_id, "approved", by, detail={"payouts": len(planned)})
+
+
+async def _checked(connection: AsyncConnection, book_id: int, run: Row[Any]) -> list[tuple[Row[Any], Planned]]:
+    """The plan's rows that are to be paid, each with what it would be now. Raises RunOutdated."""
+    rows = (await connection.execute(_PLANNED, {"book": book_id, "run": run.run_id})).all()
+    planned = {(row.party, row.currency): row.taken for row in rows}
+    now = await plan(connection, book_id, run.rail, run.basis, run.pay_on, at_most=planned)
+    found = {(each.party, each.currency): each for each in now if each.code is None}
+    checked = []
+    for row in rows:
+        each = found.get((row.party, row.currency))
+        if each is None or _facts(each) != (row.taken, row.recovery, row.withheld, row.account_id, row.destination):
+            raise RunOutdated("payout", f"{row.party} {row.currency}")
+        checked.append((row, each))
+    return checked
+
+
+def _facts(planned: Planned) -> tuple[object, ...]:
+    to = planned.destination
+    amounts = planned.amounts
+    return amounts.taken, amounts.recovery, amounts.withheld, to and to.account_id, to and to.destination
+
+
+def _entry(book: str, run_id: int, row: Row[Any], planned: Planned, on: date) -> NewEntry:
+    lines = approval_lines(planned.party, planned.amounts)
+    return NewEntry(
+        idempotency_key=f"payout:{row.payout_id}:approved",
+        effective_on=on,
+        description=f"Payout {row.payout_id} approved",
+        lines=tuple(Line(account, planned.currency, amount) for account, amount in lines.items()),
+        metadata={"payout": str(row.payout_id), "run": str(run_id)},
+    )
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What `order_of` reads of a row, before the row has it."""
+
+    payout_id: int
+    run_id: int
+    party: str
+    currency: str
+    amount: int
+    destination: str
+    key: str
+    transfer_group: str
+
+
+def _intent(book_id: int, book: str, row: Row[Any], planned: Planned, rail: Rail, entry: int) -> dict[str, Any]:
+    key, group = key_of(book_id, row.payout_id, 1), group_of(book_id, row.payout_id)
+    asked = _Asked(row.payout_id, row.run_id, row.party, row.currency, row.amount, row.destination, key, group)
+    order = order_of(book, asked)
+    refused = rail.refusal(order)
+    if refused is not None:
+        raise RunOutdated("payout", f"{row.party} {row.currency}", refused.reason)
+    return {
+        "payout_id": row.payout_id,
+        "entry": entry,
+        "key": key,
+        "transfer_group": group,
+        "request_sha256": rail.request_hash(order),
+    }
+
+
+_PLANNED = text("""
+    SELECT * FROM settlement.payouts
+    WHERE book_id = :book AND run_id = :run AND state = 'planned' ORDER BY payout_id
+""")
+
+_APPROVE = text("""
+    UPDATE settlement.payouts AS its SET
+        state = 'ready', approval_entry = told.entry, key = told.key, transfer_group = told.transfer_group,
+        request_sha256 = told.request_sha256, next_attempt_at = :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS told (
+        payout_id bigint, entry bigint, key text, transfer_group text, request_sha256 text
+    )
+    WHERE its.book_id = :book AND its.payout_id = told.payout_id
+""")

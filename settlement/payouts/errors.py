@@ -1,0 +1,67 @@
+"""What payouts refuse.
+
+SettlementError
+├── invalid
+│   ├── InvalidSchedule         days that no calendar has
+│   ├── InvalidRun              a day, a reason, a rail that a run can't have
+│   └── InvalidPayoutAccount    a country, a currency, a bank account that can't be
+├── conflict
+│   ├── WrongRunStep            the run is not that far, or further
+│   ├── WrongPayoutStep         the payout is not in a state from which that is done
+│   ├── NothingToPay            nobody is owed as much as is paid at least
+│   ├── RunOutdated             balances have moved below what the run would pay: plan it again
+│   ├── RunOpen                 an earlier run of the book is not at its end
+│   ├── AccountExists           the party has an account of this rail already
+│   └── RailHalted              nothing leaves by this rail until a person has looked at why
+└── not_found
+    ├── ScheduleNotFound, RunNotFound, PayoutNotFound
+    └── PayoutAccountNotFound
+"""
+
+from settlement.errors import Conflict, Invalid, NotFound
+
+
+class InvalidSchedule(Invalid): ...
+
+
+class InvalidRun(Invalid): ...
+
+
+class InvalidPayoutAccount(Invalid): ...
+
+
+class WrongRunStep(Conflict): ...
+
+
+class WrongPayoutStep(Conflict): ...
+
+
+class NothingToPay(Conflict):
+    usual_rule = "nobody is owed as much as is paid at least"
+
+
+class RunOutdated(Conflict):
+    usual_rule = "balances have moved below what it would pay: plan it again"
+
+
+class RunOpen(Conflict):
+    usual_rule = "is not at its end; one run of a book is under way at a time"
+
+
+class AccountExists(Conflict):
+    usual_rule = "the party is paid by this rail already; close that account first"
+
+
+class RailHalted(Conflict): ...
+
+
+class ScheduleNotFound(NotFound): ...
+
+
+class RunNotFound(NotFound): ...
+
+
+class PayoutNotFound(NotFound): ...
+
+
+class PayoutAccountNotFound(NotFound): ...

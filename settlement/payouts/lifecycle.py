@@ -1,0 +1,117 @@
+"""What may become of a payout, and what each step books. Pure.
+
+    planned -> ready -> sending -> sent -> paid
+                  ^        |         |       |
+                  |        +-> refused       +-> returned
+                  |        +-> unknown -> sent, or ready again once it is known that nothing happened
+                  +-------- (waits for funds, or for a rail that is busy)
+
+Money of an approved payout lies in `liabilities:paying:{party}`, and leaves there when it is confirmed. When the payout
+is cancelled or comes back whole, every entry it had is reversed: what was recovered and withheld for it is undone as
+well, for it was never paid.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from settlement.payouts.errors import WrongPayoutStep
+from settlement.positions import party_account
+from settlement.recovering import recoverable_account
+
+State = Literal[
+    "planned", "left-out", "ready", "sending", "sent", "paid", "refused", "unknown", "returned", "cancelled"
+]
+RailName = Literal["stripe", "bank-file"]
+Action = Literal[
+    "approved", "claimed", "sent", "confirmed", "refused", "lost", "deferred", "released", "returned", "cancelled"
+]
+
+STEPS: Mapping[Action, Mapping[State, State]] = {
+    "approved": {"planned": "ready"},
+    "claimed": {"ready": "sending", "sending": "sending"},
+    "sent": {"sending": "sent", "unknown": "sent", "ready": "sent"},
+    "confirmed": {"sent": "paid", "paid": "paid"},
+    "refused": {"sending": "refused"},
+    "lost": {"sending": "unknown", "unknown": "unknown", "ready": "unknown"},
+    "deferred": {"sending": "ready"},
+    "released": {"refused": "ready", "unknown": "ready"},
+    "returned": {"sent": "returned", "paid": "returned"},
+    "cancelled": {"ready": "cancelled", "refused": "cancelled"},
+}
+"""What each action leads from, and to.
+
+sent, from ready: an answer that came late. lost: no answer came, or its key is too old to be sent again. deferred: the
+rail says that it did nothing, for want of funds or because it is busy. released: it may be tried again, since it was
+refused and the reason is gone, or since a look-up shows that nothing happened.
+"""
+
+OPEN: frozenset[State] = frozenset({"ready", "sending", "unknown", "refused", "sent"})
+"""States of which a person wants to know: money is set aside, and has not arrived."""
+
+_CASH: Mapping[RailName, str] = {"stripe": "assets:stripe", "bank-file": "assets:bank"}
+"""What each rail pays out of."""
+
+
+class Amounts(Struct, frozen=True):
+    """Of a payout, in minor units: taken - recovery - withheld = amount. `authority` is whom it is withheld for."""
+
+    taken: int
+    recovery: int
+    withheld: int
+    authority: str | None = None
+
+    @property
+    def amount(self) -> int:
+        """What leaves."""
+        return self.taken - self.recovery - self.withheld
+
+
+def target(state: State, action: Action) -> State:
+    """Where it leads. Raises WrongPayoutStep."""
+    found = STEPS[action].get(state)
+    if found is None:
+        raise WrongPayoutStep("state", state, f"{action}: not from here")
+    return found
+
+
+def cash_account(rail: RailName) -> str:
+    """What the rail pays out of."""
+    return _CASH[rail]
+
+
+def transit_account(rail: RailName) -> str:
+    """Sent and not confirmed."""
+    return f"assets:in-transit:{rail}"
+
+
+def approval_lines(party: str, amounts: Amounts) -> dict[str, int]:
+    """Available becomes what is being paid, less what is recovered and withheld. Debits positive; the sum is zero."""
+    lines = {
+        party_account("available", party): amounts.taken,
+        recoverable_account(party): -amounts.recovery,
+        f"liabilities:paying:{party}": -amounts.amount,
+    }
+    if amounts.withheld:
+        lines[f"liabilities:withheld:{amounts.authority}"] = -amounts.withheld
+    return _without_zeros(lines)
+
+
+def sent_lines(rail: RailName, amount: int) -> dict[str, int]:
+    """Out of the rail's cash, in transit."""
+    return {transit_account(rail): amount, cash_account(rail): -amount}
+
+
+def paid_lines(party: str, rail: RailName, amount: int) -> dict[str, int]:
+    """It has arrived."""
+    return {f"liabilities:paying:{party}": amount, transit_account(rail): -amount}
+
+
+def partly_returned_lines(party: str, rail: RailName, amount: int) -> dict[str, int]:
+    """A part of what was paid has come back; what was recovered and withheld stays as it is."""
+    return {cash_account(rail): amount, party_account("available", party): -amount}
+
+
+def _without_zeros(lines: dict[str, int]) -> dict[str, int]:
+    return {account: amount for account, amount in lines.items() if amount}

@@ -1,0 +1,227 @@
+"""Writing down what became of payouts, and booking it, in one transaction."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.entries import Line, NewEntry, post_batch
+from settlement.entries import open_accounts
+from settlement.payouts.answers import Change, Stop
+from settlement.payouts.lifecycle import (
+    Action,
+    Amounts,
+    approval_lines,
+    paid_lines,
+    partly_returned_lines,
+    sent_lines,
+)
+from settlement.payouts.payouts import Happened, key_of, record
+from settlement.suspense import book_today
+
+_ENTRIES: Mapping[Action, str] = {
+    "sent": "sent_entry",
+    "confirmed": "paid_entry",
+    "returned": "returned_entry",
+    "cancelled": "returned_entry",
+}
+"""Where the number of an action's entry is kept."""
+
+
+class Made(NamedTuple):
+    """A change of a payout that the caller has locked."""
+
+    row: Row[Any]
+    change: Change
+
+
+async def lock_payouts(connection: AsyncConnection, book_id: int, payout_ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """As they stand now, in order of their numbers, nobody else's to change until the transaction ends."""
+    rows = await connection.execute(_LOCK, {"book": book_id, "payouts": sorted(payout_ids)})
+    return {row.payout_id: row for row in rows}
+
+
+async def write(connection: AsyncConnection, book_id: int, made: Sequence[Made], now: datetime) -> None:
+    """The changes and their entries. Once in a transaction: it posts one batch.
+
+    Raises PeriodLocked where today's month is locked by the book's calendar.
+    """
+    if not made:
+        return
+    today = await book_today(connection, book_id)
+    entries = [[*_entries(each.row, each.change, today)] for each in made]
+    flat = [entry for its in entries for entry in its]
+    await open_accounts(connection, book_id, flat)
+    posted = iter(await post_batch(connection, book_id, flat))
+    numbers = [[next(posted).entry_id for _ in its] for its in entries]
+    rows = [_written(book_id, each, its[0] if its else None, now) for each, its in zip(made, numbers, strict=True)]
+    await connection.execute(_WRITE, {"book": book_id, "rows": msgspec.json.encode(rows).decode()})
+    await record(connection, book_id, [_happened(each) for each in made], now)
+
+
+def _entries(row: Row[Any], change: Change, today: date) -> Iterator[NewEntry]:
+    """What the change books; the first is the one that is kept with the payout."""
+    for number, (said, lines, reverses) in enumerate(_booked(row, change)):
+        yield NewEntry(
+            idempotency_key=f"payout:{row.payout_id}:{change.action}:{change.returned}:{number}",
+            effective_on=today,
+            description=f"Payout {row.payout_id} {said}"[:200],
+            lines=tuple(Line(account, row.currency, amount) for account, amount in lines.items()),
+            metadata=_named(row, change.reference or row.reference),
+            reverses=reverses,
+        )
+
+
+def _booked(row: Row[Any], change: Change) -> Iterator[tuple[str, dict[str, int], int | None]]:
+    """In words, by account, and which entry it takes back."""
+    match change.action:
+        case "sent":
+            yield f"sent: {change.reference}", sent_lines(row.rail, row.amount), None
+        case "confirmed":
+            yield f"arrived: {row.reference}", paid_lines(row.party, row.rail, row.amount), None
+        case "cancelled":
+            yield from _undone(row, f"cancelled: {change.reason}")
+        case "returned" if change.returned == row.amount and not row.returned:
+            yield from _undone(row, f"came back: {change.reason}")
+        case "returned":
+            part = change.returned - row.returned
+            lines = partly_returned_lines(row.party, row.rail, part)
+            yield f"came back in part: {change.reason}", lines, None
+
+
+def _undone(row: Row[Any], said: str) -> Iterator[tuple[str, dict[str, int], int]]:
+    """Every entry that it had so far, the newest last: what is taken back first is what the party sees."""
+    amounts = Amounts(row.taken, row.recovery, row.withheld, row.authority)
+    had = (
+        (approval_lines(row.party, amounts), row.approval_entry),
+        (sent_lines(row.rail, row.amount), row.sent_entry),
+        (paid_lines(row.party, row.rail, row.amount), row.paid_entry),
+    )
+    for lines, entry in had:
+        if entry is not None:
+            yield said, {account: -amount for account, amount in lines.items()}, entry
+
+
+def _named(row: Row[Any], reference: str | None) -> dict[str, str]:
+    """What an entry says of the payout it books."""
+    its = {"payout": str(row.payout_id), "run": str(row.run_id), "group": row.transfer_group}
+    return {**its, "reference": reference} if reference else its
+
+
+def _written(book_id: int, made: Made, entry: int | None, now: datetime) -> Mapping[str, Any]:
+    row, change = made
+    generation = row.generation + change.renewed
+    entries = {name: getattr(row, name) for name in _ENTRIES.values()}
+    if entry is not None:
+        entries[_ENTRIES[change.action]] = entry
+    ended = change.state in ("paid", "returned", "cancelled")
+    return {
+        "payout_id": row.payout_id,
+        "state": change.state,
+        "reference": change.reference or row.reference,
+        "sent_at": change.sent_at or row.sent_at,
+        **entries,
+        "ended_at": now if ended else None,
+        "returned": max(change.returned, row.returned),
+        "next_attempt_at": change.next_attempt_at,
+        "code": change.code,
+        "reason": change.reason,
+        "fixed_by": change.fixed_by,
+        "generation": generation,
+        "key": key_of(book_id, row.payout_id, generation),
+        "attempts": 0 if change.renewed else row.attempts,
+        "first_sent_at": None if change.renewed else row.first_sent_at,
+    }
+
+
+def _happened(made: Made) -> Happened:
+    return Happened(made.row.payout_id, made.change.action, made.change.state, made.change.detail)
+
+
+# Runs ---------------------------------------------------------------------------------------------------------
+
+
+async def halt(connection: AsyncConnection, book_id: int, run_id: int, rail: str, stop: Stop, now: datetime) -> None:
+    """Nothing more is sent of the run, or by the rail, until a person has looked. Doing it twice changes nothing."""
+    if stop.rail:
+        await connection.execute(_HALT_RAIL, {"rail": rail, "reason": stop.reason, "now": now})
+    asked = {"book": book_id, "run": run_id, "reason": stop.reason, "now": now}
+    if await connection.scalar(_HALT_RUN, asked):
+        await connection.execute(_RECORD_HALT, asked)
+
+
+async def finish(connection: AsyncConnection, book_id: int, now: datetime) -> None:
+    """Runs of which nothing is left to send or to find out are done."""
+    for run_id in (await connection.scalars(_FINISH, {"book": book_id, "now": now})).all():
+        await connection.execute(_RECORD_DONE, {"book": book_id, "run": run_id, "now": now})
+
+
+async def go_on(connection: AsyncConnection, book_id: int, run_id: int) -> None:
+    """A run that was done has something to send again."""
+    await connection.execute(_GO_ON, {"book": book_id, "run": run_id})
+
+
+# SQL ----------------------------------------------------------------------------------------------------------
+
+_LOCK = text("""
+    SELECT its.*, run.state AS run_state,
+           (SELECT authority FROM settlement.withholdings AS tax
+            WHERE tax.book_id = its.book_id AND tax.entry_id = its.approval_entry
+              AND (tax.party, tax.currency) = (its.party, its.currency)) AS authority
+    FROM settlement.payouts AS its JOIN settlement.payout_runs AS run USING (book_id, run_id)
+    WHERE its.book_id = :book AND its.payout_id = ANY (CAST(:payouts AS bigint[]))
+    ORDER BY its.payout_id FOR UPDATE OF its
+""")
+
+_WRITE = text("""
+    UPDATE settlement.payouts AS its SET
+        state = told.state, reference = told.reference, sent_at = told.sent_at, sent_entry = told.sent_entry,
+        paid_entry = told.paid_entry, returned_entry = told.returned_entry, ended_at = told.ended_at,
+        returned = told.returned,
+        next_attempt_at = told.next_attempt_at, code = told.code, reason = told.reason, fixed_by = told.fixed_by,
+        generation = told.generation, key = told.key, attempts = told.attempts, first_sent_at = told.first_sent_at,
+        leased_until = NULL
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS told (
+        payout_id bigint, state text, reference text, sent_at timestamptz, sent_entry bigint,
+        paid_entry bigint, returned_entry bigint, ended_at timestamptz, returned bigint,
+        next_attempt_at timestamptz, code text, reason text, fixed_by text, generation smallint, key text,
+        attempts smallint, first_sent_at timestamptz
+    )
+    WHERE its.book_id = :book AND its.payout_id = told.payout_id
+""")
+
+_HALT_RAIL = text("""
+    INSERT INTO settlement.rail_halts (rail, reason, halted_at)
+    SELECT :rail, :reason, :now
+    WHERE NOT EXISTS (SELECT FROM settlement.rail_halts WHERE rail = :rail AND ended_at IS NULL)
+""")
+
+_HALT_RUN = text("""
+    UPDATE settlement.payout_runs SET state = 'halted', halted = :reason
+    WHERE book_id = :book AND run_id = :run AND state = 'sending' RETURNING run_id
+""")
+
+_EVENT = """
+    INSERT INTO settlement.payout_run_events (book_id, run_id, event_no, action, state, actor, reason, at)
+    SELECT :book, :run, 1 + count(*), '{0}', '{1}', 'system', {2}, :now
+    FROM settlement.payout_run_events WHERE book_id = :book AND run_id = :run
+"""
+_RECORD_HALT = text(_EVENT.format("halted", "halted", ":reason"))
+_RECORD_DONE = text(_EVENT.format("finished", "done", "NULL"))
+
+_FINISH = text("""
+    UPDATE settlement.payout_runs AS run SET state = 'done', finished_at = :now
+    WHERE book_id = :book AND state = 'sending' AND NOT EXISTS (
+        SELECT FROM settlement.payouts AS its
+        WHERE its.book_id = run.book_id AND its.run_id = run.run_id AND its.state IN ('ready', 'sending', 'unknown')
+    )
+    RETURNING run_id
+""")
+
+_GO_ON = text("""
+    UPDATE settlement.payout_runs SET state = 'sending', finished_at = NULL
+    WHERE book_id = :book AND run_id = :run AND state = 'done'
+""")
