@@ -42,6 +42,7 @@ CREATE TABLE settlement.payout_schedules (
     rail         text COLLATE "C" NOT NULL DEFAULT 'stripe' CHECK (rail IN ('stripe', 'bank-file')),
     basis        text COLLATE "C" NOT NULL DEFAULT 'statement' CHECK (basis IN ('statement', 'available')),
     active       boolean NOT NULL DEFAULT true,
+    last_due     date,  -- the newest day that is dealt with
     updated_by   text NOT NULL,
     updated_at   timestamptz NOT NULL DEFAULT now()
 );

@@ -70,6 +70,7 @@ payout_schedules = Table(
     Column("rail", ASCII, nullable=False, server_default="stripe"),
     Column("basis", ASCII, nullable=False, server_default="statement"),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("last_due", Date),
     Column("updated_by", Text, nullable=False),
     made("updated_at"),
 )
