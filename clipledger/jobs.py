@@ -11,6 +11,7 @@ imports this module, and numpy and scipy take seconds.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import LiteralString
 
 from procrastinate import App, JobContext, PsycopgConnector
@@ -22,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from clipledger.access.sessions import forget_expired_sessions
 from clipledger.database import conninfo, create_engine
+from clipledger.rails import acting_of, rails_of
 from clipledger.settings import Settings
 from clipledger.web.idempotency import forget_old_records
 from ledger.books import list_books
@@ -36,9 +38,10 @@ from licensing.webhooks.sending import send_due
 from media.sources import forget_removed
 from media.storage import Storage
 from media.uploads import forget_uploads
+from settlement.payouts.rail_events import process_due
 
 SCHEMA = "jobs"
-QUEUES: Mapping[str, int] = {"default": 4, "sources": 1, "clips": 1, "traces": 1, "reports": 1}
+QUEUES: Mapping[str, int] = {"default": 4, "sources": 1, "clips": 1, "traces": 1, "reports": 1, "payouts": 1}
 """Jobs that one worker runs at a time from each queue: most wait for the database, media's use whole processors."""
 GRACE = 5.0
 """Seconds in which a running job may end after the worker was told to stop; then it is broken off."""
@@ -48,27 +51,43 @@ KEPT_HOURS = 72
 Job = Callable[[JobContext], Awaitable[None]]
 OfBook = Callable[[AsyncConnection, int], Awaitable[object]]
 """What a room does in one book, whose number it is given."""
+InBook = Callable[[int], Awaitable[object]]
+"""The same where it opens its own transactions."""
 
 
 async def seal_books(context: JobContext) -> None:
-    """Every book. Raises ExceptionGroup."""
-    await _book_by_book(_engine(context), _books(_engine(context)), seal)
+    """Every book, and the statements of its months. Raises ExceptionGroup."""
+    from settlement.closing import seal_issued
+
+    await _book_by_book(_engine(context), _books(_engine(context)), seal, seal_issued)
 
 
 async def _book_by_book(engine: AsyncEngine, books: AsyncIterator[int], *things: OfBook) -> None:
-    """Do these things in these books, each in a transaction of its own; one that fails keeps no other from it.
+    """Do these things in these books, each in a transaction of its own. Raises ExceptionGroup."""
+
+    def in_transaction(do: OfBook) -> InBook:
+        async def done(book_id: int) -> None:
+            async with engine.begin() as connection:
+                await do(connection, book_id)
+
+        return done
+
+    await _one_by_one(books, {getattr(do, "__name__", str(do)): in_transaction(do) for do in things})
+
+
+async def _one_by_one(books: AsyncIterator[int], things: Mapping[str, InBook]) -> None:
+    """Do these things, by their names, in these books; one that fails keeps no other from it.
 
     Raises:
         ExceptionGroup: what went wrong, book by book.
     """
     faults = []
     async for book_id in books:
-        for do in things:
+        for name, do in things.items():
             try:
-                async with engine.begin() as connection:
-                    await do(connection, book_id)
+                await do(book_id)
             except Exception as fault:
-                fault.add_note(f"book {book_id}, {getattr(do, '__name__', do)}")
+                fault.add_note(f"book {book_id}, {name}")
                 faults.append(fault)
     if faults:
         raise ExceptionGroup("not all that is due was done", faults)
@@ -161,15 +180,44 @@ async def settle_books(context: JobContext) -> None:
     """Sales that a person, a claim or the calendar moves, in every book. Raises ExceptionGroup."""
     from settlement.settling import settle_due
 
-    engine, faults = _engine(context), list[Exception]()
-    async for book in _books(engine):
-        try:
-            await settle_due(engine, book)
-        except Exception as fault:
-            fault.add_note(f"book {book}")
-            faults.append(fault)
-    if faults:
-        raise ExceptionGroup("books were not settled", faults)
+    engine = _engine(context)
+    await _one_by_one(_books(engine), {settle_due.__name__: partial(settle_due, engine)})
+
+
+async def draft_payouts(context: JobContext) -> None:
+    """The runs of days of payment that have come. Raises ExceptionGroup."""
+    from settlement.payouts.paying import draft_scheduled
+    from settlement.payouts.schedules import SCHEDULED
+
+    engine = _engine(context)
+    things = {draft_scheduled.__name__: partial(draft_scheduled, engine)}
+    await _one_by_one(_books_with(engine, SCHEDULED), things)
+
+
+async def send_payouts(context: JobContext) -> None:
+    """Payouts that were approved are sent; those of which nothing is known are looked up. Raises ExceptionGroup."""
+    from settlement.payouts.pace import Pace
+    from settlement.payouts.paying import CALLS_PER_SECOND, DUE, pay_due
+
+    engine, rails = _engine(context), rails_of(_settings(context))
+    pay = partial(pay_due, engine, rails, pace=Pace(CALLS_PER_SECOND))
+    await _one_by_one(_books_with(engine, DUE), {pay_due.__name__: pay})
+
+
+async def hear_stripe(context: JobContext) -> None:
+    """What Stripe has told is looked at, and acted upon."""
+    settings, engine = _settings(context), _engine(context)
+    if (acting := acting_of(settings, engine)) is not None:
+        await process_due(engine, "stripe", acting)
+
+
+async def sweep_rails(context: JobContext) -> None:
+    """What rails would have told, and nobody heard."""
+    from settlement.payouts.sweeping import sweep
+
+    rails = rails_of(_settings(context))
+    if "stripe" in rails:
+        await sweep(_engine(context), rails.of("stripe"), "stripe")
 
 
 async def send_webhooks(context: JobContext) -> None:
@@ -224,6 +272,10 @@ JOBS: tuple[Job, ...] = (
     trace_clips,
     import_reports,
     settle_books,
+    draft_payouts,
+    send_payouts,
+    hear_stripe,
+    sweep_rails,
     send_webhooks,
 )
 _QUEUE_OF: Mapping[Job, str] = {
@@ -231,6 +283,7 @@ _QUEUE_OF: Mapping[Job, str] = {
     identify_clips: "clips",
     trace_clips: "traces",
     import_reports: "reports",
+    send_payouts: "payouts",
 }
 
 

@@ -29,6 +29,8 @@ from clipledger.database import conninfo
 from licensing.cases import LOOKED_FOR
 from licensing.reviewing import MOVED
 from licensing.tracing import UNTRACED
+from settlement.payouts.paying import DUE
+from settlement.payouts.rail_events import WAITING
 
 LEADER_LOCK = 0x636C6970_73636864
 """The advisory lock of the leader ("clipschd")."""
@@ -61,6 +63,8 @@ TICKS = (
     Tick(jobs.apply_dates, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.import_reports, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.settle_books, CronTrigger(minute="*/10", timezone=UTC)),
+    Tick(jobs.draft_payouts, CronTrigger(minute="*", timezone=UTC)),
+    Tick(jobs.sweep_rails, CronTrigger(minute=23, timezone=UTC)),
     Tick(jobs.forget_expired, CronTrigger(minute=7, timezone=UTC)),
     Tick(jobs.forget_media, CronTrigger(minute=37, timezone=UTC)),
     Tick(jobs.forget_old_jobs, CronTrigger(hour=3, minute=17, timezone=UTC)),
@@ -75,6 +79,8 @@ LOOKS: Mapping[jobs.Job, LiteralString] = {
     jobs.conclude_cases: _ANY.format(LOOKED_FOR),
     jobs.trace_clips: _ANY.format(UNTRACED),
     jobs.import_reports: _ANY.format("settlement.imports WHERE state = 'reading' AND failure IS NULL"),
+    jobs.send_payouts: _ANY.format(DUE),
+    jobs.hear_stripe: _ANY.format(WAITING),
     jobs.send_webhooks: _ANY.format("""
         licensing.webhook_deliveries
         WHERE state = 'waiting' AND due_at <= now() AND (leased_until IS NULL OR leased_until < now())

@@ -26,6 +26,19 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
+class StripeSettings:
+    """The platform's account at Stripe. `api` leads to a sandbox instead of Stripe. Without a secret, no webhook of
+    that kind is taken; `country` is the platform's own.
+    """
+
+    key: str = field(repr=False)
+    country: str
+    api: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+    connect_webhook_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """What one installation may choose.
 
@@ -33,7 +46,8 @@ class Settings:
     the migrations when the service's own login shall not own the tables. `var` is absolute; `public_url` is
     how browsers and mails reach the service, without a slash at its end. `media_url` is the folder or bucket of
     uploaded videos, None for a folder under `var`; videos under `media_folders` may be registered by their path.
-    `webhooks_private` lets webhooks go to addresses that are not public, and by http.
+    `webhooks_private` lets webhooks go to addresses that are not public, and by http. Without `stripe` nothing is
+    paid through it.
     """
 
     database_url: str | None = field(repr=False)
@@ -45,6 +59,7 @@ class Settings:
     media_url: str | None = None
     media_folders: tuple[Path, ...] = ()
     webhooks_private: bool = False
+    stripe: StripeSettings | None = None
 
     @property
     def media_storage(self) -> str:
@@ -79,7 +94,21 @@ class Settings:
             media_url=_read(env, "CLIPLEDGER_MEDIA_URL", _media_url, None),
             media_folders=_read(env, "CLIPLEDGER_MEDIA_FOLDERS", _folders, ()),
             webhooks_private=_read(env, "CLIPLEDGER_WEBHOOKS_PRIVATE", _switch, False),
+            stripe=_stripe(env),
         )
+
+
+def _stripe(env: Mapping[str, str]) -> StripeSettings | None:
+    key = _read(env, "CLIPLEDGER_STRIPE_KEY", _secret, None)
+    if key is None:
+        return None
+    return StripeSettings(
+        key=key,
+        country=_read(env, "CLIPLEDGER_STRIPE_COUNTRY", _country, "US"),
+        api=_read(env, "CLIPLEDGER_STRIPE_API", _public_url, None),
+        webhook_secret=_read(env, "CLIPLEDGER_STRIPE_WEBHOOK_SECRET", _secret, None),
+        connect_webhook_secret=_read(env, "CLIPLEDGER_STRIPE_CONNECT_WEBHOOK_SECRET", _secret, None),
+    )
 
 
 D = TypeVar("D")
@@ -92,7 +121,7 @@ def _read(env: Mapping[str, str], variable: str, parse: Callable[[str], T], defa
     try:
         return parse(value)
     except ValueError as error:
-        shown = _without_password(value) if parse is _database_url else value
+        shown = _SHOWN.get(parse, str)(value)
         raise SettingsError(variable, shown, str(error)) from None
 
 
@@ -112,6 +141,26 @@ def _without_password(value: str) -> str:
     scheme, found, rest = value.rpartition("://")
     _, at, place = rest.rpartition("@")
     return f"{scheme}{found}{'***' if at else ''}{at}{place.partition('?')[0]}"
+
+
+def _secret(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("must be printable ASCII without blanks")
+    return value
+
+
+def _hidden(_: str) -> str:
+    return "***"
+
+
+_SHOWN: Mapping[Callable[..., object], Callable[[str], str]] = {_database_url: _without_password, _secret: _hidden}
+"""How a value that may hold a secret is repeated."""
+
+
+def _country(value: str) -> str:
+    if not (len(value) == 2 and value.isascii() and value.isupper()):
+        raise ValueError("must be a country as ISO 3166-1 writes it, such as US")
+    return value
 
 
 def _folder(value: str) -> Path:

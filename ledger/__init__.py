@@ -35,7 +35,18 @@ from ledger.entries import (
 from ledger.errors import LedgerError
 from ledger.exports import export_book, trial_balance_csv
 from ledger.money import allocate, allocate_in_turn, format_amount, parse_amount, parse_rate, portion
-from ledger.periods import PeriodLock, format_period, list_locks, lock_period, locked_through, month_of, parse_period
+from ledger.periods import (
+    PeriodLock,
+    Reopening,
+    format_period,
+    list_locks,
+    list_reopenings,
+    lock_period,
+    locked_through,
+    month_of,
+    parse_period,
+    reopen_period,
+)
 from ledger.seals import InclusionProof, Seal, find_seal, inclusion_proof, list_seals, proof_holds, seal
 from ledger.splits import Split, SplitPolicy, SplitRule, evaluate, evaluate_change, true_up
 from ledger.statements import Place, StatementLine, account_statement
@@ -61,6 +72,7 @@ __all__ = [
     "PeriodLock",
     "Place",
     "Posted",
+    "Reopening",
     "Seal",
     "Split",
     "SplitPolicy",
@@ -89,6 +101,7 @@ __all__ = [
     "list_books",
     "list_entries",
     "list_locks",
+    "list_reopenings",
     "list_seals",
     "lock_period",
     "locked_through",
@@ -102,6 +115,7 @@ __all__ = [
     "post",
     "post_batch",
     "proof_holds",
+    "reopen_period",
     "reverse",
     "seal",
     "trial_balance",

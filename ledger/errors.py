@@ -19,6 +19,7 @@ LedgerError
 ├── conflict: the books, as they stand, do not allow it
 │   ├── PeriodLocked            the month the entry is to be booked in is locked
 │   ├── PeriodNotEnded          a period is locked only after its last day
+│   ├── PeriodNotLocked         only the last lock of a book can be taken back
 │   ├── AlreadyReversed         an entry is reversed at most once
 │   ├── AppendOnly              a change of what was recorded, instead of an entry that corrects it
 │   ├── IdempotencyConflict     the key was used before, with other content
@@ -153,6 +154,12 @@ class PeriodNotEnded(LedgerError):
     kind = "conflict"
     code = "period-not-ended"
     usual_rule = "a period is locked only after its last day"
+
+
+class PeriodNotLocked(LedgerError):
+    kind = "conflict"
+    code = "period-not-locked"
+    usual_rule = "only the last month that is locked can be reopened"
 
 
 class AlreadyReversed(LedgerError):

@@ -8,8 +8,6 @@ long the book. Ask for it in one REPEATABLE READ transaction: all of it is then 
 - json: one object a line for each entry, as the HTTP API shows it; amounts are integers of minor units
 """
 
-import csv
-import io
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -26,6 +24,7 @@ from ledger.books import Book
 from ledger.entries import Entry, Line
 from ledger.money import exponent, format_decimal
 from ledger.periods import format_period
+from ledger.sheets import csv_text
 
 Format = Literal["beancount", "csv", "json"]
 
@@ -135,15 +134,12 @@ _COLUMNS = (
     *("entry_id", "line", "effective_on", "period", "recorded_at", "idempotency_key", "description"),
     *("account", "currency", "amount", "reverses", "metadata"),
 )
-# What makes a spreadsheet read a cell as a formula (OWASP, "CSV Injection"), the full-width forms included.
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 async def _csv(book: Book, accounts: Sequence[_UsedAccount], entries: AsyncIterator[Entry]) -> AsyncIterator[str]:
-    yield _csv_text([_COLUMNS])
+    yield csv_text([_COLUMNS])
     async for entry in entries:
-        yield _csv_text(_csv_rows(entry))
+        yield csv_text(_csv_rows(entry))
 
 
 def _csv_rows(entry: Entry) -> Iterable[Sequence[object]]:
@@ -166,27 +162,14 @@ def trial_balance_csv(trial: TrialBalance) -> str:
     for currency in sorted({row.currency for row in trial.rows}):
         sums = (side.get(currency, 0) for side in (trial.debits, trial.credits))
         rows.append(("total", "", currency, *(_decimal(total, currency) for total in sums)))
-    return _csv_text(rows)
-
-
-def _csv_text(rows: Iterable[Sequence[object]]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue()
-
-
-def _cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it, unless it is a number."""
-    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
+    return csv_text(rows)
 
 
 # Beancount -----------------------------------------------------------------------------------------------------
 
 
 async def _beancount(book: Book, accounts: Sequence[_UsedAccount], entries: AsyncIterator[Entry]) -> AsyncIterator[str]:
-    yield f'option "title" {_quoted(book.name)}\n\n'
+    yield f'option "title" {quoted(book.name)}\n\n'
     for opening in _openings(accounts):
         yield opening
     async for entry in entries:
@@ -203,7 +186,7 @@ def _openings(accounts: Sequence[_UsedAccount]) -> Iterable[str]:
     for code, several in by_code.items():
         first_used = min(account.first_used for account in several)
         currencies = ",".join(account.currency for account in several)
-        yield f"{first_used} open {beancount_name(code)} {currencies}\n  code: {_quoted(code)}\n"
+        yield f"{first_used} open {beancount_name(code)} {currencies}\n  code: {quoted(code)}\n"
 
 
 def _transaction(entry: Entry) -> str:
@@ -220,8 +203,8 @@ def _transaction(entry: Entry) -> str:
     }
     return "".join(
         [
-            f"\n{entry.effective_on} * {_quoted(entry.description)} ^entry-{entry.entry_id}{reversed_}\n",
-            *(f"  {name}: {_quoted(value)}\n" for name, value in told.items()),
+            f"\n{entry.effective_on} * {quoted(entry.description)} ^entry-{entry.entry_id}{reversed_}\n",
+            *(f"  {name}: {quoted(value)}\n" for name, value in told.items()),
             *(
                 f"  {beancount_name(line.account)}  {_decimal(line.amount, line.currency)} {line.currency}\n"
                 for line in entry.lines
@@ -270,5 +253,6 @@ def _beancount_word(word: str) -> str:
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 
 
-def _quoted(said: str) -> str:
+def quoted(said: str) -> str:
+    """A text as beancount reads it."""
     return f'"{said.translate(_ESCAPES)}"'

@@ -30,14 +30,22 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 def inclusion_proof(leaves: Sequence[bytes], leaf_no: int) -> list[bytes]:
     """The sub-tree hashes, from the leaf upward, that lead from leaf `leaf_no` (from 0) to the root."""
-    if not 0 <= leaf_no < len(leaves):
-        raise IndexError(f"leaf {leaf_no} of a tree of {len(leaves)}")
-    level, position, path = list(leaves), leaf_no, []
+    return inclusion_proofs(leaves, [leaf_no])[0]
+
+
+def inclusion_proofs(leaves: Sequence[bytes], leaf_nos: Sequence[int]) -> list[list[bytes]]:
+    """Those of several leaves of one tree, which is hashed once."""
+    for leaf_no in leaf_nos:
+        if not 0 <= leaf_no < len(leaves):
+            raise IndexError(f"leaf {leaf_no} of a tree of {len(leaves)}")
+    level, positions = list(leaves), list(leaf_nos)
+    paths: list[list[bytes]] = [[] for _ in leaf_nos]
     while len(level) > 1:
-        if position ^ 1 < len(level):
-            path.append(level[position ^ 1])
-        level, position = _next_level(level), position // 2
-    return path
+        for position, path in zip(positions, paths, strict=True):
+            if position ^ 1 < len(level):
+                path.append(level[position ^ 1])
+        level, positions = _next_level(level), [position // 2 for position in positions]
+    return paths
 
 
 def root_from_proof(leaf: bytes, leaf_no: int, leaf_count: int, path: Sequence[bytes]) -> bytes | None:

@@ -1,6 +1,7 @@
 """What the database refuses, told in the ledger's own errors.
 
-The rules stand in `migrations/sql/0001_ledger.up.sql`, which raises these codes; here is their one translation.
+The rules stand in `0001_ledger.up.sql` and `0008_month_end.up.sql` of `migrations/sql`, which raise these codes; here
+is their one translation.
 """
 
 import re
@@ -19,6 +20,7 @@ from ledger.errors import (
     LedgerError,
     PeriodLocked,
     PeriodNotEnded,
+    PeriodNotLocked,
     UnknownAccount,
 )
 
@@ -29,6 +31,7 @@ _MEANT: Mapping[str, tuple[type[LedgerError], str | None]] = {
     "LG005": (PeriodLocked, "period"),
     "LG006": (PeriodNotEnded, "period"),
     "LG007": (InvalidEntry, "reverses"),
+    "LG010": (PeriodNotLocked, "period"),
 }
 """The error for each code, and the field at fault; the value is the DETAIL, the rule the MESSAGE."""
 

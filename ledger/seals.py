@@ -10,7 +10,9 @@ later change of any sealed entry.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import merkle, tables
 from ledger.entries import find_entry
 from ledger.errors import EntryNotSealed, SealNotFound
+from ledger.money import BIGINT_MAX
 
 SEAL_SIZE = 8192
 INTEGER_MAX = 2**31 - 1  # of a seal's number
@@ -175,33 +178,48 @@ async def inclusion_proof(connection: AsyncConnection, book_id: int, entry_id: i
         EntryNotFound: the book has no such entry.
         EntryNotSealed: it waits for the next seal.
     """
-    entry = await find_entry(connection, book_id, entry_id)
-    sealed = tables.sealed_entries
-    where = (
-        await connection.execute(
-            select(sealed.c.seal_no, sealed.c.leaf_no).where(sealed.c.book_id == book_id, sealed.c.entry_id == entry_id)
-        )
-    ).one_or_none()
-    if where is None:
+    proof = (await inclusion_proofs(connection, book_id, [entry_id])).get(entry_id)
+    if proof is None:
+        await find_entry(connection, book_id, entry_id)
         raise EntryNotSealed("entry", entry_id)
-    leaves = await connection.scalars(
-        select(sealed.c.leaf_hash)
-        .where(sealed.c.book_id == book_id, sealed.c.seal_no == where.seal_no)
-        .order_by(sealed.c.leaf_no)
-    )
-    path = merkle.inclusion_proof([bytes(hash_) for hash_ in leaves], where.leaf_no)
-    seal_ = await find_seal(connection, book_id, where.seal_no)
-    previous = await find_seal(connection, book_id, where.seal_no - 1) if where.seal_no > 1 else None
-    return InclusionProof(
-        entry_id=entry_id,
-        recorded_at=entry.recorded_at,
-        digest=entry.digest,
-        book_id=book_id,
-        leaf_no=where.leaf_no,
-        path=[step.hex() for step in path],
-        seal=seal_,
-        previous_seal_hash=previous.seal_hash if previous else GENESIS.hex(),
-    )
+    return proof
+
+
+_PLACES = text("""
+    SELECT place.seal_no, place.leaf_no, its.entry_id, its.recorded_at, encode(its.digest, 'hex') AS digest
+    FROM ledger.entries AS its JOIN ledger.sealed_entries AS place USING (book_id, entry_id)
+    WHERE its.book_id = :book AND its.entry_id = ANY(CAST(:entries AS bigint[]))
+    ORDER BY place.seal_no, place.leaf_no""")
+
+_LEAVES = text("""
+    SELECT leaf_hash FROM ledger.sealed_entries WHERE book_id = :book AND seal_no = :seal ORDER BY leaf_no""")
+
+
+async def inclusion_proofs(
+    connection: AsyncConnection, book_id: int, entry_ids: Iterable[int]
+) -> dict[int, InclusionProof]:
+    """By entry, of those that are sealed; each seal's leaves are read once."""
+    asked = {"book": book_id, "entries": [number for number in set(entry_ids) if abs(number) <= BIGINT_MAX]}
+    rows = (await connection.execute(_PLACES, asked)).all()
+    found: dict[int, InclusionProof] = {}
+    for seal_no, several in groupby(rows, lambda row: int(row.seal_no)):
+        places = list(several)
+        hashes = await connection.scalars(_LEAVES, {"book": book_id, "seal": seal_no})
+        paths = merkle.inclusion_proofs([bytes(hash_) for hash_ in hashes], [row.leaf_no for row in places])
+        seal_ = await find_seal(connection, book_id, seal_no)
+        previous = (await find_seal(connection, book_id, seal_no - 1)).seal_hash if seal_no > 1 else GENESIS.hex()
+        for row, path in zip(places, paths, strict=True):
+            found[row.entry_id] = InclusionProof(
+                entry_id=row.entry_id,
+                recorded_at=row.recorded_at,
+                digest=row.digest,
+                book_id=book_id,
+                leaf_no=row.leaf_no,
+                path=[step.hex() for step in path],
+                seal=seal_,
+                previous_seal_hash=previous,
+            )
+    return found
 
 
 def _seal_of(row: Row[Any]) -> Seal:

@@ -86,6 +86,7 @@ accounts = Table(
     Column("opened_at", _INSTANT, nullable=False, server_default=_NOW),
     PrimaryKeyConstraint("book_id", "account_id"),
     UniqueConstraint("book_id", "code", "currency", name="accounts_code"),
+    Index("accounts_number", "account_id"),
 )
 
 entries = Table(

@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 
 _LONGEST_VALUE = 200  # characters of an offending value worth repeating to its sender
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
-_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Refusal(Exception):  # noqa: N818 - named for what it is, as in `ledger.errors`
@@ -28,8 +27,12 @@ class Refusal(Exception):  # noqa: N818 - named for what it is, as in `ledger.er
     def __init__(self, field: str | None = None, value: object = None, rule: str | None = None) -> None:
         super().__init__(field, value, rule)  # as given, so that the error survives pickling
         self.field = field
-        self.value = None if value is None else _UNSENDABLE.sub("\ufffd", str(value))[:_LONGEST_VALUE]
-        self.rule = _UNSENDABLE.sub("\ufffd", rule) if rule else self.usual_rule
+        self.value = None if value is None else self._said(str(value))[:_LONGEST_VALUE]
+        self.rule = self._said(rule) if rule else self.usual_rule
+
+    def _said(self, text: str) -> str:
+        """How a text of the request is repeated."""
+        return text
 
     def __str__(self) -> str:
         said = ": ".join(part for part in (self.field, self.rule) if part) or self.code

@@ -34,11 +34,17 @@ _CANDIDATES = """AND grant_id IN (
         SELECT unnest(CAST(:grant_ids AS bigint[]))
         UNION
         SELECT ever.grant_id FROM licensing.grant_changes AS ever
-        WHERE ever.book_id = :book_id AND ever.handles && CAST(:accounts AS text[])
+        WHERE ever.book_id = :book_id AND {listed}
     )
 """
+_LISTED = "ever.handles && CAST(:accounts AS text[])"
+# An overlap compares each account with each; the test for one of many is hashed.
+_LISTED_OF_MANY = """EXISTS (
+            SELECT FROM unnest(ever.handles) AS listed (account) WHERE account = ANY (CAST(:accounts AS text[]))
+        )"""
 _ALL = text(_GRANTS.format(candidates=""))
-_SOME = text(_GRANTS.format(candidates=_CANDIDATES))
+_SOME = text(_GRANTS.format(candidates=_CANDIDATES.format(listed=_LISTED)))
+_MANY = text(_GRANTS.format(candidates=_CANDIDATES.format(listed=_LISTED_OF_MANY)))
 _TERMS = text("""
     SELECT offer_id, version_no, terms, sha256
     FROM licensing.terms_versions JOIN unnest(CAST(:offers AS bigint[]), CAST(:numbers AS integer[]))
@@ -154,6 +160,10 @@ class Register:
             for account in grant.accounts:
                 self._by_account.setdefault(account, []).append(grant)
 
+    def and_(self, more: "Register") -> "Register":
+        """The grants of both; of one that is in both as the second has it."""
+        return Register((self._by_id | more._by_id).values())
+
     def grant(self, grant_id: int) -> GrantHistory | None:
         return self._by_id.get(grant_id)
 
@@ -173,8 +183,9 @@ async def load_register(
     if accounts is None and grant_ids is None:
         rows = await connection.execute(_ALL, {"book_id": book_id})
     else:
-        some = {"accounts": list(accounts or ()), "grant_ids": list(grant_ids or ())}
-        rows = await connection.execute(_SOME, {"book_id": book_id, **some})
+        listed = list(accounts or ())
+        some = {"accounts": listed, "grant_ids": list(grant_ids or ())}
+        rows = await connection.execute(_MANY if len(listed) > 100 else _SOME, {"book_id": book_id, **some})
     found = rows.all()
     scopes = await _scopes(connection, book_id, {(row[1], row[6]) for row in found})
     grants = groupby(found, lambda row: (row[0], row[1], row[2]))

@@ -24,6 +24,18 @@ class Period(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until: date
 
 
+class ClippersMoved(Struct, frozen=True, kw_only=True):
+    """How many of the period's clippers would have had more or less than they had, and the median of by how much, in
+    minor units; null where there is none.
+    """
+
+    more: int = 0
+    less: int = 0
+    same: int = 0
+    median_more: int | None = None
+    median_less: int | None = None
+
+
 class WhatIf(Struct, frozen=True, kw_only=True):
     """What was accrued by party, and what would have been, in minor units of `currency`; `told` says it to people."""
 
@@ -34,6 +46,7 @@ class WhatIf(Struct, frozen=True, kw_only=True):
     gross: int
     accrued: dict[str, int]
     proposed: dict[str, int]
+    clippers: ClippersMoved
     told: str
 
 
@@ -45,26 +58,6 @@ class Accruals(Protocol):
         self, connection: AsyncConnection, book_id: int, offer_id: int, terms: Terms, period: Period
     ) -> WhatIf:
         """The offer's sales of the period as they were shared, and as these terms would have shared them."""
-
-
-class NoSalesYet:
-    """Answers as long as nothing settles sales."""
-
-    async def under(
-        self, connection: AsyncConnection, book_id: int, offer_id: int, terms: Terms, period: Period
-    ) -> WhatIf:
-        """Nothing sold, nothing shared."""
-        nothing = dict.fromkeys(terms.split.parties, 0)
-        return WhatIf(
-            since=period.since,
-            until=period.until,
-            currency=terms.split.currency,
-            sales=0,
-            gross=0,
-            accrued=nothing,
-            proposed=nothing,
-            told="There are no sales yet.",
-        )
 
 
 async def what_if(

@@ -6,7 +6,7 @@ one batch, updates attribution and standing in the rows, and puts each differenc
 each currency and day, so what ten thousand sales do to an account is one line of it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.entries import post_batch
 from licensing.terms import decode
 from settlement import attribution
-from settlement.arrays import array, text_array
+from settlement.arrays import array
 from settlement.attribution import Attribution
 from settlement.entries import Entries, open_accounts
 from settlement.holds import Holds, load_holds
+from settlement.licences import Licences
 from settlement.positions import NOWHERE, Agreement, Earned, Place, Standing, lines_between, place_of, suspended
 from settlement.sales import Sale
+from settlement.writing import Change, insert, update
 
 Cause = Literal["observed", "attributed", "released", "reserve-released", "frozen", "unfrozen", "forfeited"]
 
@@ -49,15 +51,9 @@ class Accrued(Struct, frozen=True):
     entries: tuple[int, ...]
 
 
-class _Change(Struct, frozen=True, gc=False):
-    """What is new of a sale: whose it is, where it stands, and the number of the entry among those of this call that
-    moved it; null where only the row changes.
-    """
-
-    sale: Sale
-    whose: Attribution
-    place: Place
-    entry: int | None
+_NOBODYS = Attribution()
+_NO_PLACE = Place(NOWHERE)
+"""Of a sale that is not written yet."""
 
 
 class _Calendar(NamedTuple):
@@ -75,13 +71,16 @@ async def accrue(
     attribute: bool = True,
     today: date | None = None,
     was_in: Mapping[int, str] | None = None,
+    new: int = 0,
+    licences: Licences | None = None,
 ) -> Accrued:
     """Put the sales where they ought to stand. Up to 10,000; once in a transaction.
 
     `sales` are rows that the caller has locked in order of their numbers, with their new facts; from `rule` on they
     are as they were, and are updated here (`change_no` grows by one for each that moves). With `attribute` their
     attribution is found anew, else it is kept. With `today`, holds and reserves that have ended by then are released.
-    `was_in` are the currencies in which sales were posted whose newest facts have another, by sale_id.
+    `was_in` are the currencies in which sales were posted whose newest facts have another, by sale_id. The last `new`
+    sales are not written yet, and are written here. `licences` is what an earlier call has read of the book's.
 
     Raises:
         PeriodLocked: a month was locked meanwhile; the transaction may be done again.
@@ -90,23 +89,27 @@ async def accrue(
     if not sales:
         return Accrued(0, ())
     calendar = await _calendar(connection, book_id)
-    kept = [_kept(sale) for sale in sales]
-    whose = await attribution.attribute(connection, book_id, sales) if attribute else kept
+    written = sales[: len(sales) - new]
+    kept = [*map(_kept, written), *[_NOBODYS] * new]
+    stood = [*map(_place, written), *[_NO_PLACE] * new]
+    whose = await attribution.attribute(connection, book_id, sales, licences) if attribute else kept
     agreements = await _agreements(connection, book_id, whose)
     places = _Places(agreements, await load_holds(connection, book_id), calendar.zone, today)
     entries = Entries(event.key, event.description, event.metadata, calendar.locked)
-    changes = []
-    for sale, before, its in zip(sales, kept, whose, strict=True):
-        was = _place(sale)
+    moves = []
+    for number, (sale, before, was, its) in enumerate(zip(sales, kept, stood, whose, strict=True)):
         place = places.of(sale, its, was)
         entry = _post(entries, event, sale, was.standing, place.standing, (was_in or {}).get(sale.sale_id))
-        if entry is not None or place != was or its != before:
-            changes.append(_Change(sale, its, place, entry))
+        if entry is not None or number >= len(written) or place != was or its != before:
+            moves.append((sale, its, place, entry))
     made = entries.made()
     await open_accounts(connection, book_id, made)
     posted = [each.entry_id for each in await post_batch(connection, book_id, made)]
-    await _write(connection, book_id, event, changes, posted)
-    return Accrued(sum(change.entry is not None for change in changes), tuple(posted))
+    changes = [Change(sale, its, place, None if entry is None else posted[entry]) for sale, its, place, entry in moves]
+    known = len(changes) - new
+    await update(connection, book_id, event.cause, changes[:known])
+    await insert(connection, book_id, event.cause, changes[known:])
+    return Accrued(sum(change.entry_id is not None for change in changes), tuple(posted))
 
 
 def _kept(sale: Sale) -> Attribution:
@@ -205,80 +208,3 @@ async def _agreements(
     arrays = array(offer_id for offer_id, _ in named), array(number for _, number in named)
     rows = await connection.exec_driver_sql(_TERMS, (*arrays, book_id))
     return {(row.offer_id, row.version_no): Agreement(decode(row.terms)) for row in rows}
-
-
-# The rows ---------------------------------------------------------------------------------------------------
-
-_WRITE = """
-    WITH told AS (
-        SELECT * FROM unnest(
-            %s::bigint[], %s::text[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-            %s::integer[], %s::text[], %s::integer[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::text[], %s::bigint[], %s::date[],
-            %s::date[], %s::bigint[]
-        ) AS told (
-            sale_id, rule, confidence, grant_id, clipper_id, submission_id, offer_id,
-            version_no, reason, change_no, posted, suspense, platform_part, agency_part,
-            host_part, clipper_part, agency_id, fee_earned, stage, reserved, release_on,
-            reserve_until, entry_id
-        )
-    ), moved AS (
-        UPDATE settlement.sales AS sale SET
-            rule = told.rule, confidence = told.confidence, grant_id = told.grant_id, clipper_id = told.clipper_id,
-            submission_id = told.submission_id, offer_id = told.offer_id, version_no = told.version_no,
-            reason = told.reason, change_no = told.change_no, posted = told.posted, suspense = told.suspense,
-            platform_part = told.platform_part, agency_part = told.agency_part, host_part = told.host_part,
-            clipper_part = told.clipper_part, agency_id = told.agency_id, fee_earned = told.fee_earned,
-            stage = told.stage, reserved = told.reserved, release_on = told.release_on,
-            reserve_until = told.reserve_until
-        FROM told WHERE sale.book_id = %s AND sale.sale_id = told.sale_id
-        RETURNING sale.sale_id, sale.import_id, sale.row_no, sale.due, sale.tier
-    )
-    INSERT INTO settlement.accruals (
-        book_id, sale_id, change_no, cause, entry_id, import_id, row_no, due, suspense, platform_part, agency_part,
-        host_part, clipper_part, reserved, stage, grant_id, version_no, tier
-    )
-    SELECT %s, sale_id, change_no, %s, entry_id, import_id, row_no, due, suspense, platform_part, agency_part,
-           host_part, clipper_part, reserved, stage, grant_id, version_no, tier
-    FROM told JOIN moved USING (sale_id)
-    WHERE entry_id IS NOT NULL"""
-
-
-async def _write(
-    connection: AsyncConnection, book_id: int, event: Event, changes: Sequence[_Change], posted: Sequence[int]
-) -> None:
-    """Update the sales, and put on record what each difference left behind."""
-    if not changes:
-        return
-    await connection.exec_driver_sql(_WRITE, (*_columns(changes, posted), book_id, book_id, event.cause))
-
-
-def _columns(changes: Sequence[_Change], posted: Sequence[int]) -> Iterator[str]:
-    """As the statement names them. Column by column, for rows would be ten thousand tuples."""
-    sales = [change.sale for change in changes]
-    whose = [change.whose for change in changes]
-    places = [change.place for change in changes]
-    standings = [place.standing for place in places]
-    yield array([sale.sale_id for sale in sales])
-    yield text_array([its.rule for its in whose])
-    yield array([its.confidence for its in whose])
-    yield array([its.grant_id for its in whose])
-    yield array([its.clipper_id for its in whose])
-    yield array([its.submission_id for its in whose])
-    yield array([its.offer_id for its in whose])
-    yield array([its.version_no for its in whose])
-    yield text_array([its.reason for its in whose])
-    yield array([change.sale.change_no + (change.entry is not None) for change in changes])
-    yield array([standing.posted for standing in standings])
-    yield array([standing.suspense for standing in standings])
-    yield array([standing.platform for standing in standings])
-    yield array([standing.agency for standing in standings])
-    yield array([standing.host for standing in standings])
-    yield array([standing.clipper for standing in standings])
-    yield array([standing.agency_id for standing in standings])
-    yield array([standing.fee_earned for standing in standings])
-    yield text_array([standing.stage for standing in standings])
-    yield array([standing.reserved for standing in standings])
-    yield array([place.release_on for place in places])
-    yield array([place.reserve_until for place in places])
-    yield array([None if change.entry is None else posted[change.entry] for change in changes])

@@ -12,21 +12,22 @@ A sale that no licence covered is nobody's, whatever rule applied. A person vouc
 report does not tell; when and where the grant counts, and for which products, is judged as ever.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.errors import InvalidHandle
 from licensing.judge import Condition, SaleFacts, Verdict, judge
-from licensing.register import Register, load_register
+from licensing.register import Register
 from licensing.segments import segments_of
-from licensing.vocabulary import PLATFORMS, account_of
+from licensing.vocabulary import account_of
 from settlement.arrays import text_array
+from settlement.licences import Clip, Licences, clips
 
 if TYPE_CHECKING:
     from settlement.sales import Sale  # which knows attributions
@@ -59,28 +60,22 @@ class Attribution(Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
-class _Clip(Struct, frozen=True, gc=False):
-    """A post of a clip that was registered."""
+async def attribute(
+    connection: AsyncConnection, book_id: int, sales: Sequence["Sale"], licences: Licences | None = None
+) -> list[Attribution]:
+    """Whose they are by all that is committed now, in their order. A few statements, however many sales.
 
-    platform: str
-    content_id: str
-    submission_id: int
-    grant_id: int
-    clip_id: int
-    handle: str
-    published_at: datetime
-
-
-async def attribute(connection: AsyncConnection, book_id: int, sales: Sequence["Sale"]) -> list[Attribution]:
-    """Whose they are by all that is committed now, in their order. A few statements, however many sales."""
+    `licences` of the book spare it reading again what an earlier call has read.
+    """
     resolved = await _resolutions(connection, book_id, sales)
-    clips = await _clips(connection, book_id, sales)
+    posted = {(each.platform, each.content_id) for each in sales if each.content_id is not None}
+    found_clips = await clips(connection, book_id, posted)
     accounts = {_account(each.platform, each.handle) for each in sales}
-    grant_ids = {clip.grant_id for its in clips.values() for clip in its} | set(resolved.values())
-    register = await load_register(
-        connection, book_id, accounts=[each for each in accounts if each is not None], grant_ids=grant_ids
+    grant_ids = {clip.grant_id for its in found_clips.values() for clip in its} | set(resolved.values())
+    register = await (licences or Licences(book_id)).register(
+        connection, accounts=[each for each in accounts if each is not None], grant_ids=grant_ids
     )
-    known = _Known(resolved, clips, register)
+    known = _Known(resolved, found_clips, register)
     found = [known.whose(each) for each in sales]
     if known.in_question:
         known.streams = await _streams(connection, book_id, known.in_question)
@@ -116,7 +111,7 @@ def keys_of(sale: "Sale") -> list[str]:
 class _Known:
     """All that decides whose the sales of a batch are."""
 
-    def __init__(self, resolved: dict[str, int], clips: dict[str, list[_Clip]], register: Register) -> None:
+    def __init__(self, resolved: dict[str, int], clips: Mapping[str, Sequence[Clip]], register: Register) -> None:
         self.resolved = resolved
         self.clips = clips
         self.register = register
@@ -125,7 +120,7 @@ class _Known:
         """Clips of which it matters which streams they show, for some terms are for some streams only."""
         self._currencies = dict[tuple[int | None, int | None], str]()
 
-    def clips_of(self, sale: "Sale") -> list[_Clip]:
+    def clips_of(self, sale: "Sale") -> list[Clip]:
         """Those registered as its content: one, or none; or several, of as many platforms."""
         if sale.content_id is None:
             return []
@@ -153,7 +148,7 @@ class _Known:
             return None
         return next((self.resolved[key] for key in keys_of(sale) if key in self.resolved), None)
 
-    def _by_resolution(self, sale: "Sale", grant_id: int, clips: Sequence[_Clip]) -> Attribution:
+    def _by_resolution(self, sale: "Sale", grant_id: int, clips: Sequence[Clip]) -> Attribution:
         """What is not known does not stand against a person's word; what is known does."""
         grant = self.register.grant(grant_id)
         scope = None if grant is None else grant.standing_at(sale.sold_at).scope
@@ -167,7 +162,7 @@ class _Known:
         found = Verdict("licensed", grant_id, grant.clipper_id, grant.offer_id, scope.version_no)
         return self._attribution(sale, found, "resolution", _SURE, submissions[0] if submissions else None)
 
-    def _by_clip(self, sale: "Sale", clip: _Clip) -> Attribution:
+    def _by_clip(self, sale: "Sale", clip: Clip) -> Attribution:
         asked = SaleFacts(
             sold_at=sale.sold_at,
             platform=clip.platform,
@@ -245,42 +240,20 @@ def _untold(sale: "Sale") -> str:
 
 # What is known ----------------------------------------------------------------------------------------------
 
+_RESOLVED = text("SELECT EXISTS (SELECT FROM settlement.resolutions WHERE book_id = :book AND withdrawn_at IS NULL)")
+
 _RESOLUTIONS = """
     SELECT matches, grant_id FROM settlement.resolutions JOIN unnest(%s::text[]) AS asked (matches) USING (matches)
     WHERE book_id = %s AND withdrawn_at IS NULL"""
 
-_CLIPS = """
-    SELECT platform, content_id, submission_id, grant_id, clip_id, handle, published_at
-    FROM unnest(%s::text[], %s::text[]) AS asked (platform, content_id)
-    JOIN licensing.publications USING (platform, content_id)
-    JOIN licensing.submissions USING (book_id, submission_id)
-    WHERE book_id = %s
-    ORDER BY submission_id"""
-
 
 async def _resolutions(connection: AsyncConnection, book_id: int, sales: Sequence["Sale"]) -> dict[str, int]:
     """By what they match, those in force that may be about one of the sales."""
+    if not await connection.scalar(_RESOLVED, {"book": book_id}):
+        return {}
     keys = dict.fromkeys(key for sale in sales for key in keys_of(sale))
     rows = await connection.exec_driver_sql(_RESOLUTIONS, (text_array(keys), book_id))
     return {row.matches: row.grant_id for row in rows}
-
-
-async def _clips(connection: AsyncConnection, book_id: int, sales: Sequence["Sale"]) -> dict[str, list[_Clip]]:
-    """By content id; removed posts, too, for what they have sold stays the clip's."""
-    contents = {(sale.platform, sale.content_id) for sale in sales if sale.content_id is not None}
-    asked = {
-        (platform, content_id)
-        for told, content_id in contents
-        for platform in ((told,) if told is not None else PLATFORMS)
-    }
-    if not asked:
-        return {}
-    arrays = text_array(platform for platform, _ in asked), text_array(content_id for _, content_id in asked)
-    found: dict[str, list[_Clip]] = defaultdict(list)
-    rows: Sequence[Any] = (await connection.exec_driver_sql(_CLIPS, (*arrays, book_id))).all()
-    for row in rows:
-        found[row.content_id].append(_Clip(*row))
-    return found
 
 
 async def _streams(connection: AsyncConnection, book_id: int, clip_ids: set[int]) -> dict[int, tuple[int, ...]]:

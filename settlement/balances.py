@@ -7,19 +7,22 @@ owed: to the party, or where that is said by it.
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.balances import AccountBalance, trial_balance
-from settlement.positions import DEFERRED_FEE, FEE_INCOME, SUSPENSE, clipper_party, marketplace_account
+from settlement.positions import DEFERRED_FEE, FEE_INCOME, SUSPENSE, agency_party, clipper_party, marketplace_account
 
 _OWED = ("held", "available", "reserve", "frozen", "paying")
 _OWES = "recoverable"
 _STAGES = {**{f"liabilities:{stage}": stage for stage in _OWED}, f"assets:{_OWES}": _OWES}
 """By the words of an account's code before its party."""
+
+EarningKind = Literal["clipper", "agency"]
+"""Of a party that has something of its own with several hosts."""
 
 
 class PartyBalance(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +81,8 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class Earnings(msgspec.Struct, frozen=True, kw_only=True):
-    """A clipper's with one host in one currency. `releases` are the days ahead on which what is held becomes
-    available (a part of it may go into the reserve then), `reserve_releases` those on which reserve does.
+    """A clipper's or agency's with one host in one currency. `releases` are the days ahead on which what is held
+    becomes available (a part of it may go into the reserve then), `reserve_releases` those on which reserve does.
     """
 
     book: str
@@ -102,19 +105,22 @@ async def party_balances(connection: AsyncConnection, book_id: int, party: str |
     return Balances(balances, _suspense(rows), _receivables(rows), _fees(rows))
 
 
-async def earnings(connection: AsyncConnection, clipper_id: int) -> list[Earnings]:
-    """A clipper's own, with every host whose grant it has or had, in order of books and currencies."""
-    party = clipper_party(clipper_id)
-    codes = [f"{kind}:{party}" for kind in _STAGES]
-    own = {"clipper": clipper_id, "codes": codes, "paying": f"liabilities:paying:{party}"}
+async def earnings(connection: AsyncConnection, kind: EarningKind, party_id: int) -> list[Earnings]:
+    """A party's own, in order of books and currencies: a clipper's with every host whose grant it has or had, an
+    agency's with every host whose terms name it.
+    """
+    party = {"clipper": clipper_party, "agency": agency_party}[kind](party_id)
+    codes = [f"{account}:{party}" for account in _STAGES]
+    own = {"party": party_id, "codes": codes, "paying": f"liabilities:paying:{party}"}
     ahead: dict[tuple[int, str, str], list[Expected]] = defaultdict(list)
-    for row in await connection.execute(_AHEAD, own):
+    for row in await connection.execute(_AHEAD[kind], own):
         ahead[row.book_id, row.currency, row.stage].append(Expected(row.on_day, int(row.amount)))
     stages: dict[tuple[str, str, int, str], dict[str, int]] = defaultdict(dict)
-    for row in await connection.execute(_OWN, own):
+    for row in await connection.execute(_OWN[kind], own):
         stage = _STAGES[row.code.removesuffix(f":{party}")]
         stages[row.slug, row.currency, row.book_id, row.name][stage] = _owed(stage, int(row.balance))
-    paid = {(row.book_id, row.party, row.currency): int(row.paid) for row in await connection.execute(_PAID_TO, own)}
+    rows = await connection.execute(_PAID_TO[kind], own)
+    paid = {(row.book_id, row.party, row.currency): int(row.paid) for row in rows}
     return [
         Earnings(
             book=slug,
@@ -175,38 +181,61 @@ _PAYMENTS: Any = """
     WHERE {whose} AND rails.moved <> 0
     GROUP BY 1, 2, 3
 """
-_BOOKS = "(SELECT DISTINCT book_id FROM licensing.grants WHERE clipper_id = :clipper)"
+_BOOKS: dict[EarningKind, str] = {
+    "clipper": "(SELECT DISTINCT book_id FROM licensing.grants WHERE clipper_id = :party)",
+    "agency": """(SELECT DISTINCT book_id FROM licensing.terms_versions
+                  WHERE terms ->> 'agency' = CAST(CAST(:party AS bigint) AS text))""",
+}
 _PAID = text(_PAYMENTS.format(whose="account.book_id = :book AND account.code LIKE 'liabilities:paying:%'"))
-_PAID_TO = text(_PAYMENTS.format(whose=f"account.book_id IN {_BOOKS} AND account.code = :paying"))
+_PAID_TO = {
+    kind: text(_PAYMENTS.format(whose=f"account.book_id IN {books} AND account.code = :paying"))
+    for kind, books in _BOOKS.items()
+}
 
-_OWN = text(f"""
+_BALANCES: Any = """
     SELECT book.book_id, book.slug, book.name, account.code, account.currency, sum(moved.amount) AS balance
-    FROM {_BOOKS} AS theirs
+    FROM {books} AS theirs
     JOIN ledger.books AS book USING (book_id)
     JOIN ledger.accounts AS account USING (book_id)
     JOIN ledger.movements AS moved USING (book_id, account_id)
     WHERE account.code = ANY (CAST(:codes AS text[]))
     GROUP BY 1, 2, 3, 4, 5
     ORDER BY 2, 5, 4
-""")  # noqa: S608 - of constants
+"""
+_OWN = {kind: text(_BALANCES.format(books=books)) for kind, books in _BOOKS.items()}
 
-# Sales, and what the close of a month shared otherwise (`settlement.true_ups`).
-_AHEAD = text(f"""
-    SELECT book_id, currency, stage, on_day, sum(amount) AS amount
-    FROM (
+# A clipper's: sales, and what the close of a month shared otherwise (`settlement.true_ups`), in which agencies have no
+# part. An agency's sales are found by the grants of the offers that name it.
+_WAITING: dict[EarningKind, str] = {
+    "clipper": f"""
         SELECT book_id, currency, 'held' AS stage, release_on AS on_day, clipper_part AS amount
-        FROM {_BOOKS} AS theirs JOIN settlement.sales USING (book_id)
-        WHERE clipper_id = :clipper AND stage = 'held'
+        FROM {_BOOKS["clipper"]} AS theirs JOIN settlement.sales USING (book_id)
+        WHERE clipper_id = :party AND stage = 'held'
         UNION ALL
         SELECT book_id, currency, 'reserve', reserve_until, reserved
-        FROM {_BOOKS} AS theirs JOIN settlement.sales USING (book_id)
-        WHERE clipper_id = :clipper AND reserved <> 0
+        FROM {_BOOKS["clipper"]} AS theirs JOIN settlement.sales USING (book_id)
+        WHERE clipper_id = :party AND reserved <> 0
         UNION ALL
         SELECT book_id, currency, 'held', release_on, clipper_change
-        FROM {_BOOKS} AS theirs JOIN settlement.true_ups USING (book_id)
-        WHERE clipper_id = :clipper AND release_entry IS NULL
-    ) AS waiting
-    GROUP BY 1, 2, 3, 4
-    HAVING sum(amount) <> 0
-    ORDER BY 1, 2, 3, 4
-""")  # noqa: S608 - of constants
+        FROM {_BOOKS["clipper"]} AS theirs JOIN settlement.true_ups USING (book_id)
+        WHERE clipper_id = :party AND release_entry IS NULL
+    """,  # noqa: S608 - of constants
+    "agency": """
+        SELECT sale.book_id, currency, 'held' AS stage, release_on AS on_day, agency_part AS amount
+        FROM (SELECT DISTINCT book_id, offer_id FROM licensing.terms_versions
+              WHERE terms ->> 'agency' = CAST(CAST(:party AS bigint) AS text)) AS theirs
+        JOIN licensing.grants AS its USING (book_id, offer_id)
+        JOIN settlement.sales AS sale ON sale.book_id = its.book_id AND sale.grant_id = its.grant_id
+        WHERE sale.agency_id = :party AND sale.stage = 'held'
+    """,
+}
+_AHEAD = {
+    kind: text(f"""
+        SELECT book_id, currency, stage, on_day, sum(amount) AS amount
+        FROM ({waiting}) AS waiting
+        GROUP BY 1, 2, 3, 4
+        HAVING sum(amount) <> 0
+        ORDER BY 1, 2, 3, 4
+    """)  # noqa: S608 - of constants
+    for kind, waiting in _WAITING.items()
+}

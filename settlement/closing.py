@@ -3,41 +3,52 @@
 Nothing is closed before the month has ended by the book's calendar, nor while an earlier month waits. A draft may be
 made again, and has to be when the books have moved since. Approval locks the month in the ledger and proves once more
 that every statement says what the ledger says; then its statements are issued, and nothing of them changes any more.
+
+The last month that is issued can be reopened, which one person asks for and another decides. It begins again as its
+next revision: what was issued stays as it was, and is superseded.
 """
 
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.periods import format_period, lock_period, locked_through
+from ledger.periods import format_period, lock_period, locked_through, reopen_period
+from ledger.seals import seal
+from licensing.vocabulary import check_text
 from settlement.errors import (
     EarlierMonthOpen,
     ExceptionsOpen,
     InvalidClose,
+    LaterMonthIssued,
     MonthNotEnded,
     SamePerson,
     WrongStep,
 )
-from settlement.exceptions import OpenMatter, open_matters
-from settlement.statements.drafting import check_current, draft_statements, first_unclosed, outdated, prove_statements
+from settlement.exceptions import open_matters
+from settlement.statements.drafting import check_current, draft_statements, prove_statements
 from settlement.tables import closing_events, closings
 from settlement.true_ups import next_month, post_true_ups
 
 State = Literal["open", "draft", "submitted", "issued"]
-Action = Literal["drafted", "submitted", "returned", "approved"]
+Action = Literal["drafted", "submitted", "returned", "approved", "reopening-asked", "reopening-refused", "reopened"]
 
 STEPS: dict[Action, tuple[tuple[State, ...], State]] = {
     "drafted": (("open", "draft"), "draft"),
     "submitted": (("draft",), "submitted"),
     "returned": (("submitted",), "draft"),
     "approved": (("submitted",), "issued"),
+    "reopening-asked": (("issued",), "issued"),
+    "reopening-refused": (("issued",), "issued"),
+    "reopened": (("issued",), "open"),
 }
 """What each action leads from, and to."""
 
+_DECISIONS = ("reopening-refused", "reopened")
+"""Of a reopening that somebody has asked for."""
 _MOST_REASON = 2000
 
 
@@ -48,45 +59,7 @@ class Person(NamedTuple):
     actor: str
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One action of the close."""
-
-    action: Action
-    state: State
-    user_id: int
-    actor: str
-    reason: str | None
-    detail: dict[str, Any]
-    at: datetime
-
-
-class Prepared(msgspec.Struct, frozen=True):
-    """Statements of a month in one currency: how many, and what they sum up to."""
-
-    currency: str
-    statements: int
-    opening: int
-    closing: int
-
-
-class Checklist(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the close of a month is. `cut_off` is the first moment after it, by the book's calendar. `exceptions` are
-    what it would be closed over. `outdated`: statements whose balances the ledger has moved since they were drafted.
-    """
-
-    month: str
-    state: State
-    cut_off: datetime
-    ended: bool
-    locked: bool
-    exceptions: list[OpenMatter]
-    true_ups: int
-    statements: list[Prepared]
-    outdated: int
-    steps: list[Step]
-
-
-# The steps --------------------------------------------------------------------------------------------------
+# Closing ----------------------------------------------------------------------------------------------------
 
 
 async def draft(connection: AsyncConnection, book_id: int, month: date, by: Person) -> int:
@@ -97,11 +70,11 @@ async def draft(connection: AsyncConnection, book_id: int, month: date, by: Pers
         MonthNotEnded, EarlierMonthOpen, WrongStep, StatementsDiffer.
         PeriodLocked: of the ledger, where there are true-ups to post.
     """
-    calendar = await _calendar(connection, book_id, month)
+    calendar = await calendar_of(connection, book_id, month)
     if not calendar.ended:
         raise MonthNotEnded("month", format_period(month))
-    await _check_earlier(connection, book_id, month)
     await _step(connection, book_id, month, "drafted")
+    await _check_earlier(connection, book_id, month, await locked_through(connection, book_id))
     trued_up = await post_true_ups(connection, book_id, month)
     made = await draft_statements(connection, book_id, month)
     await _record(connection, book_id, month, "drafted", by, detail={"statements": made, "true_ups": trued_up})
@@ -133,39 +106,115 @@ async def give_back(connection: AsyncConnection, book_id: int, month: date, by: 
 
 
 async def approve(connection: AsyncConnection, book_id: int, month: date, by: Person) -> None:
-    """Lock the month and issue its statements.
+    """Lock the month, issue its statements, and seal its entries if no other transaction stands in the way of that.
 
     Raises WrongStep, SamePerson, EarlierMonthOpen, StatementsOutdated, StatementsDiffer.
     """
-    submitted_by = await _step(connection, book_id, month, "approved")
-    if submitted_by == by.user_id:
-        raise SamePerson("month", f"{month:%Y-%m}")
-    await _check_earlier(connection, book_id, month)
+    was = await _step(connection, book_id, month, "approved")
+    if was.submitted_by == by.user_id:
+        raise SamePerson("month", format_period(month))
     if ((locked := await locked_through(connection, book_id)) or date.min) < month:
         await lock_period(connection, book_id, month, locked_by=by.actor)
+    await _check_earlier(connection, book_id, month, locked)
     await check_current(connection, book_id, month)
     await prove_statements(connection, book_id, month)
     await _record(connection, book_id, month, "approved", by, detail={"locked": locked is None or locked < month})
+    await seal(connection, book_id)
+    await seal_issued(connection, book_id)
 
 
-async def _check_earlier(connection: AsyncConnection, book_id: int, month: date) -> None:
-    if (earlier := await first_unclosed(connection, book_id, month)) is not None:
+async def seal_issued(connection: AsyncConnection, book_id: int) -> None:
+    """Note of each issued month, all of whose entries are sealed now, through which seal they are."""
+    its = closings.c
+    waiting = (its.book_id == book_id, its.state == "issued", its.seal_no.is_(None))
+    months = (await connection.scalars(select(its.month).where(*waiting).order_by(its.month).with_for_update())).all()
+    if months:  # a statement of its own, which sees what was booked until they were locked
+        await connection.execute(_SEALED, {"book": book_id, "months": months})
+
+
+async def _check_earlier(connection: AsyncConnection, book_id: int, month: date, locked: date | None) -> None:
+    if (earlier := await first_unclosed(connection, book_id, month, locked)) is not None:
         raise EarlierMonthOpen("month", format_period(earlier))
 
 
-async def _step(connection: AsyncConnection, book_id: int, month: date, action: Action, **values: Any) -> int | None:
-    """Lock the month's closing and move it on; who has submitted it. Raises WrongStep."""
+async def first_unclosed(connection: AsyncConnection, book_id: int, before: date, locked: date | None) -> date | None:
+    """The first month before this one that is not issued, and either has postings of parties and was not locked (the
+    book was through `locked`), or was issued before and reopened.
+    """
+    found: date | None = await connection.scalar(_UNCLOSED, {"book": book_id, "month": before, "locked": locked})
+    return found
+
+
+# Reopening --------------------------------------------------------------------------------------------------
+
+
+async def ask_reopening(connection: AsyncConnection, book_id: int, month: date, by: Person, *, reason: str) -> None:
+    """Ask that an issued month be reopened; it stays issued until another person has decided.
+
+    Raises WrongStep, LaterMonthIssued, InvalidClose.
+    """
+    said = _checked_reason(reason)
+    await _step(connection, book_id, month, "reopening-asked", reopening_by=by.user_id)
+    await _check_last(connection, book_id, month)
+    await _record(connection, book_id, month, "reopening-asked", by, said)
+
+
+async def refuse_reopening(connection: AsyncConnection, book_id: int, month: date, by: Person, *, reason: str) -> None:
+    """The month stays issued. Who has asked may take it back so, too. Raises WrongStep, InvalidClose."""
+    said = _checked_reason(reason)
+    await _step(connection, book_id, month, "reopening-refused", reopening_by=None)
+    await _record(connection, book_id, month, "reopening-refused", by, said)
+
+
+async def reopen(connection: AsyncConnection, book_id: int, month: date, by: Person) -> None:
+    """Begin the month again as its next revision, and lift the ledger's lock if it was its close that had set it.
+
+    Raises:
+        WrongStep: it is not issued, or nobody has asked for it.
+        SamePerson, LaterMonthIssued.
+        PeriodNotLocked: of the ledger, where somebody has locked a later month.
+    """
+    new = {"revision": closings.c.revision + 1, "reopening_by": None, "seal_no": None}
+    was = await _step(connection, book_id, month, "reopened", **new)
+    if was.reopening_by == by.user_id:
+        raise SamePerson("month", format_period(month))
+    await _check_last(connection, book_id, month)
+    its = {"book": book_id, "month": month, "revision": was.revision}
+    asked = (await connection.execute(_ASKED, its)).one()
+    if asked.locked:
+        await reopen_period(connection, book_id, month, reopened_by=by.actor, reason=asked.reason)
+    detail = {"seal_no": was.seal_no, "unlocked": asked.locked}
+    await _record(connection, book_id, month, "reopened", by, asked.reason, detail)
+
+
+async def _check_last(connection: AsyncConnection, book_id: int, month: date) -> None:
+    its = closings.c
+    issued = select(func.max(its.month)).where(its.book_id == book_id, its.state == "issued", its.month > month)
+    if (later := await connection.scalar(issued)) is not None:
+        raise LaterMonthIssued("month", format_period(later))
+
+
+# Steps ------------------------------------------------------------------------------------------------------
+
+
+async def _step(connection: AsyncConnection, book_id: int, month: date, action: Action, **values: Any) -> Row[Any]:
+    """Lock the closings of the book, for a step of one month hangs on the others, and move the month's on; what it was
+    before. Raises WrongStep.
+    """
     row = upsert(closings).values(book_id=book_id, month=month)
     await connection.execute(row.on_conflict_do_nothing())
-    its = (closings.c.book_id == book_id) & (closings.c.month == month)
-    found = (await connection.execute(select(closings).where(its).with_for_update())).one()
+    of_book = select(closings).where(closings.c.book_id == book_id).order_by(closings.c.month).with_for_update()
+    found = next(each for each in await connection.execute(of_book) if each.month == month)
     sources, target = STEPS[action]
     if found.state not in sources:
         rule = f"what is {action} is {' or '.join(sources)} before"
         raise WrongStep("month.state", found.state, rule)
+    if "reopen" in action and (found.reopening_by is not None) != (action in _DECISIONS):
+        rule = "one person asks that it be reopened, once, and another decides"
+        raise WrongStep("month.reopening", "asked" if found.reopening_by else "not asked", rule)
+    its = (closings.c.book_id == book_id) & (closings.c.month == month)
     await connection.execute(update(closings).where(its).values(state=target, **values))
-    submitted_by: int | None = found.submitted_by
-    return submitted_by
+    return found
 
 
 async def _record(
@@ -180,65 +229,62 @@ async def _record(
     its = closing_events.c
     of_month = (its.book_id == book_id) & (its.month == month)
     number = select(func.coalesce(func.max(its.event_no), 0) + 1).where(of_month).scalar_subquery()
+    now = closings.c
+    revision = select(now.revision).where(now.book_id == book_id, now.month == month).scalar_subquery()
     values = {"action": action, "state": STEPS[action][1], "user_id": by.user_id, "actor": by.actor, "reason": reason}
-    key = {"book_id": book_id, "month": month, "event_no": number}
+    key = {"book_id": book_id, "month": month, "event_no": number, "revision": revision}
     await connection.execute(closing_events.insert().values(**key, **values, detail=detail or {}))
 
 
 def _checked_reason(reason: str) -> str:
-    said = reason.strip()
-    if not 1 <= len(said) <= _MOST_REASON or "\0" in said or any("\ud800" <= letter <= "\udfff" for letter in said):
-        raise InvalidClose("reason", reason, f"1 to {_MOST_REASON} characters, none of them NUL")
-    return said
+    return check_text(reason, InvalidClose, "reason", most=_MOST_REASON)
 
 
-# How far it is ----------------------------------------------------------------------------------------------
+class Calendar(NamedTuple):
+    """The first moment after a month by the book's calendar, and whether it has come."""
 
-
-async def checklist(connection: AsyncConnection, book_id: int, month: date) -> Checklist:
-    """Raises InvalidClose."""
-    calendar = await _calendar(connection, book_id, month)
-    asked = {"book": book_id, "month": month}
-    state: State = await connection.scalar(_STATE, asked) or "open"
-    its = closing_events.c
-    names = Step.__struct_fields__
-    events = select(*(its[name] for name in names)).where(its.book_id == book_id, its.month == month)
-    return Checklist(
-        month=format_period(month),
-        state=state,
-        cut_off=calendar.cut_off,
-        ended=calendar.ended,
-        locked=(await locked_through(connection, book_id) or date.min) >= month,
-        exceptions=await open_matters(connection, book_id, next_month(month)),
-        true_ups=int((await connection.execute(_TRUE_UPS, asked)).scalar_one()),
-        statements=[Prepared(*row) for row in await connection.execute(_PREPARED, asked)],
-        outdated=await outdated(connection, book_id, month) if state in ("draft", "submitted") else 0,
-        steps=[Step(*row) for row in await connection.execute(events.order_by(its.event_no))],
-    )
-
-
-class _Calendar(NamedTuple):
     cut_off: datetime
     ended: bool
 
 
-async def _calendar(connection: AsyncConnection, book_id: int, month: date) -> _Calendar:
+async def calendar_of(connection: AsyncConnection, book_id: int, month: date) -> Calendar:
+    """Raises InvalidClose."""
     if month.day != 1 or not 2000 <= month.year < 2200:
         raise InvalidClose("month", month.isoformat(), "a month of the years 2000 to 2199, as 2026-10")
     row = (await connection.execute(_CALENDAR, {"book": book_id, "next": next_month(month)})).one()
-    return _Calendar(row.cut_off, row.ended)
+    return Calendar(row.cut_off, row.ended)
 
+
+# SQL --------------------------------------------------------------------------------------------------------
 
 _CALENDAR = text("""
     SELECT cut_off, cut_off <= now() AS ended
     FROM (SELECT CAST(:next AS timestamp) AT TIME ZONE time_zone AS cut_off
           FROM ledger.books WHERE book_id = :book) AS its
 """)
-_STATE = text("SELECT state FROM settlement.closings WHERE book_id = :book AND month = :month")
-_TRUE_UPS = text("SELECT count(*) FROM settlement.true_ups WHERE book_id = :book AND month = :month")
-_OWED = "{0}_held + {0}_available + {0}_reserve + {0}_frozen + {0}_paying - {0}_recoverable"
-_PREPARED = text(f"""
-    SELECT currency, count(*), sum({_OWED.format("opening")})::bigint, sum({_OWED.format("closing")})::bigint
-    FROM settlement.statements WHERE book_id = :book AND month = :month
-    GROUP BY currency ORDER BY currency
-""")  # noqa: S608 - of constants
+_ASKED = text("""
+    SELECT coalesce(bool_or(CAST(detail ->> 'locked' AS boolean)) FILTER (WHERE action = 'approved'), false) AS locked,
+           (array_agg(reason ORDER BY event_no DESC) FILTER (WHERE action = 'reopening-asked'))[1] AS reason
+    FROM settlement.closing_events WHERE book_id = :book AND month = :month AND revision = :revision
+""")
+_SEALED = text("""
+    UPDATE settlement.closings SET seal_no = newest.seal_no
+    FROM (SELECT max(seal_no) AS seal_no FROM ledger.seals WHERE book_id = :book) AS newest,
+         (SELECT min(period) AS period FROM ledger.entries AS entry
+          WHERE book_id = :book AND (SELECT true FROM ledger.sealed_entries AS its
+                                     WHERE its.book_id = :book AND its.entry_id = entry.entry_id) IS NULL) AS unsealed
+    WHERE book_id = :book AND month = ANY (CAST(:months AS date[]))
+      AND newest.seal_no IS NOT NULL AND coalesce(unsealed.period > month, true)
+""")
+_UNCLOSED = text("""
+    SELECT least(min(moved.period), (
+        SELECT min(month) FROM settlement.closings
+        WHERE book_id = :book AND month < :month AND revision > 1 AND state <> 'issued'))
+    FROM ledger.movements AS moved JOIN ledger.accounts AS account USING (book_id, account_id)
+    WHERE moved.book_id = :book AND moved.period < :month
+      AND moved.period > coalesce(CAST(:locked AS date), '-infinity')
+      AND account.code ~
+          '^(liabilities:(held|available|reserve|frozen|paying)|assets:recoverable):(host|(clipper|agency)-[0-9]+)$'
+      AND NOT EXISTS (SELECT FROM settlement.closings AS its
+                      WHERE its.book_id = :book AND its.month = moved.period AND its.state = 'issued')
+""")

@@ -79,24 +79,20 @@ def _by_side(lines: Sequence[Mapping[str, int]]) -> list[tuple[str, int]]:
 
 # Accounts ---------------------------------------------------------------------------------------------------
 
-_MISSING = """
-    SELECT code, currency FROM unnest(%s::text[], %s::text[]) AS wanted (code, currency)
-    WHERE NOT EXISTS (
-        SELECT FROM ledger.accounts AS account
-        WHERE account.book_id = %s AND account.code = wanted.code AND account.currency = wanted.currency
-    )"""
+_FIND = "SELECT ledger.find_accounts(%s, %s::text[], %s::text[])"
 
 
 async def open_accounts(connection: AsyncConnection, book_id: int, entries: Iterable[NewEntry]) -> None:
     """Those of the entries' accounts that the book does not have. Raises InvalidAccount."""
-    wanted = {AccountName(line.account, line.currency) for entry in entries for line in entry.lines}
+    wanted = list({AccountName(line.account, line.currency) for entry in entries for line in entry.lines})
     if not wanted:
         return
     arrays = text_array(name.code for name in wanted), text_array(name.currency for name in wanted)
-    missing = (await connection.exec_driver_sql(_MISSING, (*arrays, book_id))).all()
+    found = (await connection.exec_driver_sql(_FIND, (book_id, *arrays))).scalar_one()
+    missing = [name for name, account_id in zip(wanted, found, strict=True) if account_id is None]
     if missing:
         await ensure_accounts(
-            connection, book_id, [NewAccount(each.code, each.currency, _stripes(each.code)) for each in missing]
+            connection, book_id, [NewAccount(name.code, name.currency, _stripes(name.code)) for name in missing]
         )
 
 

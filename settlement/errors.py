@@ -4,6 +4,13 @@ SettlementError
 ├── invalid: the request cannot be obeyed whatever there is
 │   ├── InvalidResolution       says of no sales, or of no grant, that they go together
 │   ├── InvalidClose            a month that is none, or no reason where one is asked for
+│   ├── InvalidOrder            a payment that no rail could be told to make
+│   ├── InvalidAdjustment       of no amount, in no direction, or without a reason
+│   ├── InvalidRemittance       of no amount, of another day, or of a marketplace that owes nothing
+│   ├── InvalidWithholding      a rule, a profile or a payment that taxes cannot be worked out of
+│   ├── UnknownParty            nobody whom the book owes anything
+│   ├── InvalidReport           a period that ends before it begins, or is too long
+│   ├── InvalidClicks           a batch whose moment is none, or yet to come
 │   └── FileRefused             a report that can't be read as a whole; what is wrong with one row is `Quarantined`
 │       ├── EmptyFile           no bytes, no rows, or no header
 │       ├── UnknownFormat       a header that no reader knows
@@ -19,18 +26,27 @@ SettlementError
 │       └── RowsRefused         rows that can't be read, in a file that was to be read whole or not at all
 ├── conflict: the state of things does not allow it
 │   ├── WrongStep               the close of the month is not that far, or further
-│   ├── SamePerson              who submits does not approve
+│   ├── SamePerson              who submits or asks does not approve
 │   ├── MonthNotEnded, EarlierMonthOpen
+│   ├── LaterMonthIssued        months are reopened from the last one back
 │   ├── ExceptionsOpen          and nobody has said why the month is closed over them
 │   ├── StatementsOutdated      the books have moved since they were drafted
 │   ├── StatementsDiffer        the lines do not make up what the ledger says
+│   ├── AlreadyDecided          approved, refused or withdrawn before
+│   ├── MoreThanRecoverable     a write-off of more than the party owes
+│   ├── RemittanceDiffers       the reference was recorded before, with other facts
+│   ├── RemittanceReversed      a remittance that was taken back before
+│   ├── RuleExists              a withholding rule of this code and day, which stays as it is
 │   ├── AlreadyResolved         sales that a resolution is about already; it is withdrawn first
 │   ├── AlreadyWithdrawn        a resolution that is no longer followed
 │   └── ImportRunning           somebody else is reading the report in at this moment
 └── not_found: the address names nothing
     ├── ImportNotFound
     ├── StatementNotFound
+    ├── LineNotFound            a statement's
     ├── ResolutionNotFound
+    ├── AdjustmentNotFound
+    ├── RemittanceNotFound
     └── SaleNotFound
 
 `kind` decides the HTTP status (invalid 422, conflict 409, not_found 404); `code` is stable and may be matched by
@@ -39,11 +55,18 @@ clients. It is made of the class's name: `EmptyFile` is `empty-file`.
 
 # ruff: noqa: N818 - named for what is wrong, as in `ledger.errors`
 
+import re
+
 from licensing.refusal import Refusal
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class SettlementError(Refusal):
-    """What everything here is."""
+    """What everything here is. It is kept with the report that was refused, so that the database has to hold it."""
+
+    def _said(self, text: str) -> str:
+        return _UNSTORABLE.sub("\ufffd", text)
 
 
 class Invalid(SettlementError):
@@ -105,11 +128,33 @@ class RowsRefused(FileRefused): ...
 class InvalidClose(Invalid): ...
 
 
+class InvalidOrder(Invalid): ...
+
+
+class InvalidAdjustment(Invalid): ...
+
+
+class InvalidRemittance(Invalid): ...
+
+
+class InvalidWithholding(Invalid): ...
+
+
+class UnknownParty(Invalid):
+    usual_rule = "host, clipper-7 with a grant in this book, or agency-3 of some of its terms"
+
+
+class InvalidReport(Invalid): ...
+
+
+class InvalidClicks(Invalid): ...
+
+
 class WrongStep(Conflict): ...
 
 
 class SamePerson(Conflict):
-    usual_rule = "is approved by another person than the one who submitted it"
+    usual_rule = "is approved by another person than the one who submitted it or asked for it"
 
 
 class MonthNotEnded(Conflict):
@@ -118,6 +163,10 @@ class MonthNotEnded(Conflict):
 
 class EarlierMonthOpen(Conflict):
     usual_rule = "months are closed one after the other; this one has statements to issue"
+
+
+class LaterMonthIssued(Conflict):
+    usual_rule = "only the last month that is issued is reopened"
 
 
 class ExceptionsOpen(Conflict):
@@ -132,6 +181,25 @@ class StatementsDiffer(Conflict):
     usual_rule = "opening and lines do not make up the balance of the ledger"
 
 
+class AlreadyDecided(Conflict):
+    usual_rule = "was approved, refused or withdrawn before"
+
+
+class MoreThanRecoverable(Conflict): ...
+
+
+class RemittanceDiffers(Conflict):
+    usual_rule = "this marketplace's reference was recorded before, with other facts"
+
+
+class RemittanceReversed(Conflict):
+    usual_rule = "was taken back before"
+
+
+class RuleExists(Conflict):
+    usual_rule = "there is a rule of this code from this day on; a correction is valid from another day"
+
+
 class ImportRunning(Conflict):
     usual_rule = "is being read in at this moment"
 
@@ -140,6 +208,9 @@ class ImportNotFound(NotFound): ...
 
 
 class StatementNotFound(NotFound): ...
+
+
+class LineNotFound(NotFound): ...
 
 
 class InvalidResolution(Invalid): ...
@@ -157,3 +228,9 @@ class ResolutionNotFound(NotFound): ...
 
 
 class SaleNotFound(NotFound): ...
+
+
+class AdjustmentNotFound(NotFound): ...
+
+
+class RemittanceNotFound(NotFound): ...

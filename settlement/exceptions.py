@@ -1,4 +1,4 @@
-"""What a month is closed over: sales that are nobody's yet, rows that nobody has looked at, claims that still run."""
+"""What a month is closed over: what is nobody's yet, what nobody has looked at, what nobody has decided."""
 
 from datetime import date
 from typing import Literal
@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Matter = Literal["suspense", "parked-rows", "running-imports", "running-claims"]
+Matter = Literal["suspense", "parked-rows", "running-imports", "running-claims", "open-adjustments", "open-payouts"]
 
 
 class OpenMatter(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,13 +21,15 @@ class OpenMatter(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def open_matters(connection: AsyncConnection, book_id: int, before: date) -> list[OpenMatter]:
-    """Those there are, rows and imports by report; of sales those sold before this day."""
+    """Those there are, rows and imports by report; of sales those sold before this day, of payouts those that were to
+    be paid before it and have not arrived.
+    """
     found = await connection.execute(_MATTERS, {"book": book_id, "before": before})
     return [
         OpenMatter(
             row.matter,
             row.number,
-            f"/v1/books/{row.slug}/{_PLACES[row.matter].format(row.import_id)}",
+            f"/v1/books/{row.slug}/{_PLACES[row.matter].format(row.which)}",
             row.currency,
             None if row.amount is None else int(row.amount),
         )
@@ -40,29 +42,39 @@ _PLACES: dict[Matter, str] = {
     "parked-rows": "imports/{}/parked",
     "running-imports": "imports/{}",
     "running-claims": "claims",
+    "open-adjustments": "adjustments?in_state=proposed",
+    "open-payouts": "payouts?in_state={}",
 }
 
 _MATTERS = text("""
-    SELECT matter, number, import_id, currency, amount, book.slug
+    SELECT matter, number, which, currency, amount, book.slug
     FROM (
-        SELECT 1 AS place, 'suspense' AS matter, count(*) AS number, NULL::bigint AS import_id, currency,
+        SELECT 1 AS place, 'suspense' AS matter, count(*) AS number, NULL::text AS which, currency,
                sum(suspense) AS amount
         FROM settlement.sales
         WHERE book_id = :book AND rule IS NULL AND suspense <> 0 AND sold_on < :before
         GROUP BY currency
         UNION ALL
-        SELECT 2, 'parked-rows', count(*), import_id, NULL, NULL
+        SELECT 2, 'parked-rows', count(*), import_id::text, NULL, NULL
         FROM settlement.parked_rows WHERE book_id = :book AND settled_at IS NULL
         GROUP BY import_id
         UNION ALL
-        SELECT 3, 'running-imports', 1, import_id, NULL, NULL
+        SELECT 3, 'running-imports', 1, import_id::text, NULL, NULL
         FROM settlement.imports WHERE book_id = :book AND state = 'reading'
         UNION ALL
         SELECT 4, 'running-claims', count(*), NULL, NULL, NULL
         FROM licensing.claims
         WHERE book_id = :book AND state IN ('open', 'responded', 'upheld', 'released', 'appealed')
+        UNION ALL
+        SELECT 5, 'open-adjustments', count(*), NULL, NULL, NULL
+        FROM settlement.adjustments WHERE book_id = :book AND state = 'proposed'
+        UNION ALL
+        SELECT 6, 'open-payouts', count(*), payout.state, payout.currency, sum(payout.amount)
+        FROM settlement.payouts AS payout JOIN settlement.payout_runs AS run USING (book_id, run_id)
+        WHERE payout.book_id = :book AND payout.state IN ('unknown', 'refused', 'sent') AND run.pay_on < :before
+        GROUP BY payout.state, payout.currency
     ) AS its
     JOIN ledger.books AS book ON book.book_id = :book
     WHERE number > 0
-    ORDER BY place, import_id, currency
+    ORDER BY place, which, currency
 """)

@@ -9,9 +9,8 @@ One run at a time works on an import: it holds a lock of the database's for as l
 
 import asyncio
 import operator
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
-from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -27,29 +26,13 @@ from media.places import Place
 from media.storage import Storage
 from settlement import tables
 from settlement.accruing import Accrued, Event, accrue
-from settlement.errors import FileRefused, ImportRunning, RowsRefused, WrongAsOf
+from settlement.checking import CHUNK, Progress, Told, check, judged, open_report
+from settlement.errors import FileRefused, ImportRunning
 from settlement.imports import Import, find_import
+from settlement.licences import Licences
 from settlement.observations import Observation, Quarantined
 from settlement.observing import Observed, copied, copied_parked, observe, write_rows
-from settlement.readers import Report, read
-
-CHUNK = 10_000
-"""Rows of one transaction."""
-_LATER = timedelta(days=2)
-"""How far past the beginning of a report's day a time may be: the day, and the zones of the world."""
-_TOO_LATE = "is later than the report, which is of {:%Y-%m-%d}"
-
-
-class Progress(NamedTuple):
-    """How far a run is; `checking` is the look at the whole file before the first chunk. `size` is in bytes."""
-
-    checking: bool
-    rows: int
-    bytes: int
-    size: int
-
-
-Told = Callable[[Progress], None]
+from settlement.readers import Report
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -80,7 +63,7 @@ async def run_import(
 
 
 async def _run(engine: AsyncEngine, storage: Storage, book_id: int, report: Import, told: Told) -> Observed:
-    done = Observed()
+    done, licences = Observed(), Licences(book_id)
     try:
         async with storage.local(Place("object", report.key)) as path:
             if not report.rows_read:
@@ -88,7 +71,7 @@ async def _run(engine: AsyncEngine, storage: Storage, book_id: int, report: Impo
             async with aclosing(_chunks(path, book_id, report)) as chunks:
                 async for chunk in chunks:
                     async with engine.begin() as connection:
-                        its = await _post(connection, book_id, report, chunk)
+                        its = await _post(connection, book_id, report, chunk, licences)
                     done = done.and_(its)
                     told(Progress(False, chunk.last, chunk.bytes_read, report.size))
     except (FileRefused, VideoFileNotFound) as refusal:
@@ -157,52 +140,6 @@ def _its(book_id: int, import_id: int) -> tuple[ColumnElement[bool], ...]:
     return imports.book_id == book_id, imports.import_id == import_id, imports.state == "reading"
 
 
-# The whole file ---------------------------------------------------------------------------------------------
-
-
-def check(path: Path, report: Import, told: Told) -> None:
-    """Look at every row. Raises FileRefused where the file can't be read in as a whole."""
-    with _opened(path, report) as opened:
-        for number, _ in enumerate(checked(judged(opened, report.as_of), report), 1):
-            if not number % CHUNK:
-                told(Progress(True, number, opened.bytes_read, report.size))
-
-
-def checked(rows: Iterator[Observation | Quarantined], report: Import) -> Iterator[Observation | Quarantined]:
-    """The rows, and in the end what speaks against them together. Raises WrongAsOf, RowsRefused."""
-    count = faults = later = 0
-    first: Quarantined | None = None
-    too_late = _TOO_LATE.format(report.as_of)
-    for row in rows:
-        count += 1
-        if isinstance(row, Quarantined):
-            faults, first = faults + 1, first or row
-            later += row.rule == too_late
-        yield row
-    if first and 2 * later > count:
-        raise WrongAsOf(
-            "as_of", f"{report.as_of:%Y-%m-%d}", f"most rows tell of later days, the first is {first.row_no}"
-        )
-    if first and report.on_fault == "refuse":
-        more = f"; {faults - 1} more can't be read either" if faults > 1 else ""
-        where = f"row {first.row_no}" + (f", column {first.column}" if first.column else "")
-        raise RowsRefused(where, first.text, f"{first.rule}{more}")
-
-
-def _opened(path: Path, report: Import) -> Report:
-    return read(path, name=report.name, zone=ZoneInfo(report.zone))
-
-
-def judged(opened: Report, as_of: datetime) -> Iterator[Observation | Quarantined]:
-    """The rows; a line that a report can't know of yet is not taken from it."""
-    limit, rule = as_of + _LATER, _TOO_LATE.format(as_of)
-    for row in opened.rows:
-        if isinstance(row, Observation) and row.placed_at is not None and row.placed_at > limit:
-            yield Quarantined(row.row_no, None, row.placed_at.isoformat(), rule, row.raw, row.identity)
-        else:
-            yield row
-
-
 # Chunk by chunk ---------------------------------------------------------------------------------------------
 
 
@@ -219,7 +156,7 @@ class _Chunk(NamedTuple):
 
 async def _chunks(path: Path, book_id: int, report: Import) -> AsyncGenerator[_Chunk, None]:
     """What is left of the file. The next chunk is read while this one is posted."""
-    with _opened(path, report) as opened:
+    with open_report(path, report) as opened:
         left = _read_on(opened, book_id, report)
         coming = asyncio.ensure_future(asyncio.to_thread(next, left, None))
         try:
@@ -242,7 +179,9 @@ def _read_on(opened: Report, book_id: int, report: Import) -> Iterator[_Chunk]:
         after = last
 
 
-async def _post(connection: AsyncConnection, book_id: int, report: Import, chunk: _Chunk) -> Observed:
+async def _post(
+    connection: AsyncConnection, book_id: int, report: Import, chunk: _Chunk, licences: Licences
+) -> Observed:
     """Raises ImportRunning where another run has come further."""
     await take_turn(connection, book_id)
     imports, its = tables.imports, _its(book_id, report.import_id)
@@ -251,7 +190,7 @@ async def _post(connection: AsyncConnection, book_id: int, report: Import, chunk
         raise ImportRunning("import", report.import_id)
     await write_rows(connection, chunk.observations, chunk.parked)
     observed = await observe(connection, book_id, report.import_id, chunk.after + 1, chunk.last)
-    await accrue_observed(connection, book_id, report, chunk.after + 1, observed)
+    await accrue_observed(connection, book_id, report, chunk.after + 1, observed, licences)
     values = {
         "rows_read": chunk.last,
         "bytes_read": chunk.bytes_read,
@@ -263,7 +202,12 @@ async def _post(connection: AsyncConnection, book_id: int, report: Import, chunk
 
 
 async def accrue_observed(
-    connection: AsyncConnection, book_id: int, report: Import, first: int, observed: Observed
+    connection: AsyncConnection,
+    book_id: int,
+    report: Import,
+    first: int,
+    observed: Observed,
+    licences: Licences | None = None,
 ) -> Accrued | None:
     """Post what the rows from `first` on have changed."""
     if not observed.sales:
@@ -276,7 +220,15 @@ async def accrue_observed(
         description=f"Report {report.name}"[:200],
         metadata={"import": str(report.import_id), "sha256": report.sha256, "first_row": str(first)},
     )
-    return await accrue(connection, book_id, observed.sales, event, was_in=observed.was_in)
+    return await accrue(
+        connection,
+        book_id,
+        observed.sales,
+        event,
+        was_in=observed.was_in,
+        new=observed.new,
+        licences=licences,
+    )
 
 
 async def _calendar(connection: AsyncConnection, book_id: int) -> str:

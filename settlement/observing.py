@@ -7,16 +7,16 @@ itself. Every statement costs the same however many sales the book has.
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
-from psycopg import AsyncConnection as Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from settlement.arrays import array, driver, planned
 from settlement.observations import Observation, Quarantined
 from settlement.sales import Sale
 
 
 class Observed(Struct, frozen=True):
-    """What rows have changed. `sales` are those that are new or told otherwise than before, locked, in order; `was_in`
-    the currencies of those that were told in another one before.
+    """What rows have changed. `sales` are those told otherwise than before, locked, and then the `new` ones, which have
+    a number but are not written yet; in order. `was_in`: the currencies of those that were told in another one before.
     """
 
     new: int = 0
@@ -102,73 +102,69 @@ async def write_rows(connection: AsyncConnection, observations: str, parked: str
                 await copy.write(rows)
 
 
-async def driver(connection: AsyncConnection) -> Connection:
-    """The driver's own connection, in the same transaction: it copies, and fetches rows without a detour."""
-    found = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(found, Connection)
-    return found
-
-
 # Sales ------------------------------------------------------------------------------------------------------
 
-_THESE = "book_id = %(book)s AND import_id = %(import)s AND row_no BETWEEN %(first)s AND %(last)s"
+FACTS = Sale.__struct_fields__[1 : Sale.__struct_fields__.index("rule")]
+"""What a sale has of its newest observation, as columns; the first three name its line."""
 
-# In order of their numbers, as everybody does who locks sales; the sales that are new come later, and imports into a
-# book take turns. What is LATERAL is looked up row by row: the server's guesses about a book that grows by thousands of
-# sales a second are always too low, and by them it would rather read the whole book each time.
-_LOCK = f"""
-    WITH told AS MATERIALIZED (
-        SELECT DISTINCT marketplace, order_no, line_no FROM settlement.observations WHERE {_THESE}
-    ), known AS MATERIALIZED (
-        SELECT sale_id FROM told CROSS JOIN LATERAL (
-            SELECT sale_id FROM settlement.sales AS s
-            WHERE s.book_id = %(book)s AND s.marketplace = told.marketplace AND s.order_no = told.order_no
-                AND s.line_no = told.line_no
-            OFFSET 0
-        ) AS sale
-        ORDER BY sale_id
-    )
-    SELECT FROM known CROSS JOIN LATERAL (
-        SELECT FROM settlement.sales AS s WHERE s.book_id = %(book)s AND s.sale_id = known.sale_id FOR UPDATE
-    ) AS locked"""  # noqa: S608 - of constants
-
-# `was` is the sale as it stood before this statement, since its row has been locked.
-_UPSERT = f"""
-    WITH told AS (
-        SELECT DISTINCT ON (o.marketplace, o.order_no, o.line_no) o.*, i.as_of, i.sha256, b.time_zone,
-               coalesce(o.placed_at, i.as_of) AS sold_at
+OBSERVED = """
+    (
+        SELECT o.*, i.as_of, i.sha256, coalesce(o.placed_at, i.as_of) AS sold_at,
+               (coalesce(o.placed_at, i.as_of) AT TIME ZONE b.time_zone)::date AS sold_on
         FROM settlement.observations AS o
         JOIN settlement.imports AS i USING (book_id, import_id)
         JOIN ledger.books AS b USING (book_id)
-        WHERE {_THESE}
-        ORDER BY o.marketplace, o.order_no, o.line_no, o.row_no DESC
+        WHERE o.book_id = %(book)s AND o.import_id = %(import)s AND o.row_no = told.row_no
+        OFFSET 0
+    )"""
+"""A FROM item: the observation of an import that `told.row_no` names, with all FACTS."""
+
+# A line that is told twice counts as the later row tells it. IS TRUE keeps the sale's look-up to the one index that has
+# its line; others begin with the book.
+_LINES = """
+    WITH told AS MATERIALIZED (
+        SELECT DISTINCT ON (order_no, line_no, marketplace) order_no, line_no, marketplace, row_no
+        FROM settlement.observations
+        WHERE book_id = %(book)s AND import_id = %(import)s AND row_no BETWEEN %(first)s AND %(last)s
+        ORDER BY order_no, line_no, marketplace, row_no DESC
+    )
+    SELECT told.row_no, sale.sale_id
+    FROM told LEFT JOIN LATERAL (
+        SELECT s.sale_id FROM settlement.sales AS s
+        WHERE s.order_no = told.order_no AND s.line_no = told.line_no AND s.marketplace = told.marketplace
+            AND (s.book_id = %(book)s) IS TRUE
+        OFFSET 0
+    ) AS sale ON true
+    ORDER BY sale.sale_id, told.row_no"""
+
+# In order of their numbers, as everybody does who locks sales.
+_LOCK = """
+    SELECT FROM unnest(%(sales)s::bigint[]) AS known (sale_id) CROSS JOIN LATERAL (
+        SELECT FROM settlement.sales AS s WHERE s.book_id = %(book)s AND s.sale_id = known.sale_id FOR UPDATE
+    ) AS locked"""
+
+# `was` is the sale as it stood before this statement, since its row has been locked.
+_RENEW = f"""
+    WITH was AS MATERIALIZED (
+        SELECT told.row_no AS told_no, s.*
+        FROM unnest(%(sales)s::bigint[], %(rows)s::bigint[]) AS told (sale_id, row_no) CROSS JOIN LATERAL (
+            SELECT s.ctid AS place, s.* FROM settlement.sales AS s
+            WHERE s.book_id = %(book)s AND s.sale_id = told.sale_id
+            OFFSET 0
+        ) AS s
+    ), newer AS MATERIALIZED (
+        SELECT was.sale_id, was.place, o.*
+        FROM was CROSS JOIN LATERAL (SELECT was.told_no AS row_no) AS told CROSS JOIN LATERAL {OBSERVED} AS o
+        WHERE (o.as_of, o.sha256, o.row_no) > (was.as_of, was.sha256, was.row_no)
     ), newest AS (
-        INSERT INTO settlement.sales AS s (
-            book_id, marketplace, order_no, line_no, as_of, sha256, import_id, row_no, currency, product, gmv, net_gmv,
-            due, state, platform, handle, content_id, tracking_id, territory, sold_at, sold_on, settled_at
-        )
-        SELECT book_id, marketplace, order_no, line_no, as_of, sha256, import_id, row_no, currency, product, gmv,
-               net_gmv, due, state, platform, handle, content_id, tracking_id, territory, sold_at,
-               (sold_at AT TIME ZONE time_zone)::date, settled_at
-        FROM told
-        ORDER BY row_no
-        ON CONFLICT ON CONSTRAINT sales_line DO UPDATE SET
-            as_of = excluded.as_of, sha256 = excluded.sha256, import_id = excluded.import_id,
-            row_no = excluded.row_no, currency = excluded.currency, product = excluded.product, gmv = excluded.gmv,
-            net_gmv = excluded.net_gmv, due = excluded.due, state = excluded.state, platform = excluded.platform,
-            handle = excluded.handle, content_id = excluded.content_id, tracking_id = excluded.tracking_id,
-            territory = excluded.territory, sold_at = excluded.sold_at, sold_on = excluded.sold_on,
-            settled_at = excluded.settled_at
-        WHERE (excluded.as_of, excluded.sha256, excluded.row_no) > (s.as_of, s.sha256, s.row_no)
+        UPDATE settlement.sales AS s SET {", ".join(f"{name} = newer.{name}" for name in FACTS[3:])}
+        FROM newer
+        WHERE s.ctid = ANY (ARRAY(SELECT place FROM newer)) AND s.sale_id = newer.sale_id
         RETURNING s.*
     )
     SELECT {", ".join(f"s.{name}" for name in Sale.__struct_fields__)}, was.currency
-    FROM newest AS s
-    JOIN ledger.books AS b USING (book_id)
-    LEFT JOIN LATERAL (
-        SELECT * FROM settlement.sales AS before WHERE before.book_id = %(book)s AND before.sale_id = s.sale_id OFFSET 0
-    ) AS was ON true
-    WHERE was.sale_id IS NULL OR ROW (
+    FROM newest AS s JOIN was USING (sale_id)
+    WHERE ROW (
         s.currency, s.product, s.gmv, s.net_gmv, s.due, s.state, s.platform, s.handle, s.content_id, s.tracking_id,
         s.territory, s.sold_at, s.settled_at
     ) IS DISTINCT FROM ROW (
@@ -177,21 +173,35 @@ _UPSERT = f"""
     )
     ORDER BY s.sale_id"""  # noqa: S608 - of constants
 
+_NUMBER = f"""
+    SELECT told.sale_id, {", ".join(f"o.{name}" for name in FACTS)}
+    FROM (
+        SELECT nextval('settlement.sales_sale_id_seq') AS sale_id, row_no FROM unnest(%(rows)s::bigint[]) AS row_no
+    ) AS told CROSS JOIN LATERAL {OBSERVED} AS o
+    ORDER BY told.sale_id"""  # noqa: S608 - of constants
+
 
 async def observe(connection: AsyncConnection, book_id: int, import_id: int, first: int, last: int) -> Observed:
     """Let these rows of an import tell of their sales, where they are the newest that is known of them."""
-    cursor = (await driver(connection)).cursor(binary=True)
-    these = {"book": book_id, "import": import_id, "first": first, "last": last}
-    await cursor.execute(_LOCK, these)
-    known = cursor.rowcount
-    await cursor.execute(_UPSERT, these)
-    sales, was_in, new = [], {}, 0
-    for row in await cursor.fetchall():
-        sale = Sale(*row[:-1])
+    its = {"book": book_id, "import": import_id}
+    lines = await (await planned(connection, _LINES, {**its, "first": first, "last": last})).fetchall()
+    known = [line for line in lines if line[1] is not None]
+    changed, was_in = await _renew(connection, its, known) if known else ([], {})
+    rows = {"rows": array([row_no for row_no, sale_id in lines if sale_id is None])}
+    new = [Sale(*row) for row in await (await planned(connection, _NUMBER, {**its, **rows})).fetchall()]
+    return Observed(len(new), len(changed), len(known) - len(changed), [*changed, *new], was_in)
+
+
+async def _renew(
+    connection: AsyncConnection, its: Mapping[str, int], known: Sequence[tuple[int, int]]
+) -> tuple[list[Sale], dict[int, str]]:
+    """The sales that rows tell otherwise, and the currencies of those that were told in another before."""
+    told = {**its, "sales": array([sale_id for _, sale_id in known]), "rows": array([row_no for row_no, _ in known])}
+    await planned(connection, _LOCK, told)
+    sales, was_in = [], {}
+    for row in await (await planned(connection, _RENEW, told)).fetchall():
+        sale, currency = Sale(*row[:-1]), row[-1]
         sales.append(sale)
-        if row[-1] is None:
-            new += 1
-        elif row[-1] != sale.currency:
-            was_in[sale.sale_id] = row[-1]
-    changed = len(sales) - new
-    return Observed(new, changed, known - changed, sales, was_in)
+        if currency != sale.currency:
+            was_in[sale.sale_id] = currency
+    return sales, was_in

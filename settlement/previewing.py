@@ -11,7 +11,8 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from settlement.importing import CHUNK, accrue_observed, checked, judged, take_turn
+from settlement.checking import CHUNK, checked, judged
+from settlement.importing import accrue_observed, take_turn
 from settlement.imports import Import, Request, described, digest_of, find_file, opened
 from settlement.observations import Observation, Quarantined
 from settlement.observing import Observed, copied, observe, write_rows

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.errors import InvalidHandle
 from licensing.grants import find_grant
-from licensing.vocabulary import account_of, storable
+from licensing.vocabulary import account_of, check_text
 from settlement import tables
 from settlement.due import BATCH, Batch, Step, take, waiting
 from settlement.errors import AlreadyResolved, AlreadyWithdrawn, InvalidResolution, ResolutionNotFound
@@ -103,7 +103,7 @@ async def withdraw(connection: AsyncConnection, book_id: int, actor: str, resolu
 
 def checked(matches: str) -> str:
     """In the form in which it is stored, accounts as grants list them. Raises InvalidResolution."""
-    said = _text("matches", matches, _LONGEST)
+    said = check_text(matches, InvalidResolution, "matches", most=_LONGEST)
     kind, _, rest = said.partition(":")
     first, _, second = rest.partition(":")
     if kind == "handle" and first and second:
@@ -114,13 +114,6 @@ def checked(matches: str) -> str:
     if (kind == "content" and rest) or (kind == "tracking" and first and second):
         return said
     raise InvalidResolution("matches", said, f"must be {_FORMS}")
-
-
-def _text(field: str, said: str, most: int) -> str:
-    stripped = said.strip()
-    if not 1 <= len(stripped) <= most or not storable(stripped):
-        raise InvalidResolution(field, said, f"1 to {most} characters, none of them NUL")
-    return stripped
 
 
 async def _resolve(
@@ -135,7 +128,7 @@ async def _resolve(
     grant = await find_grant(connection, book_id, grant_id)
     if grant.accepted_at is None:
         raise InvalidResolution("grant_id", grant_id, "must be of a grant whose terms were accepted")
-    said = _text("reason", reason, 2000)
+    said = check_text(reason, InvalidResolution, "reason", most=2000)
     values = {"book_id": book_id, "matches": matches, "grant_id": grant_id, "reason": said, "resolved_by": actor}
     made = insert(tables.resolutions).values(values).on_conflict_do_nothing()
     resolution_id = await connection.scalar(made.returning(tables.resolutions.c.resolution_id))

@@ -81,13 +81,21 @@ class Chosen(Struct, frozen=True, kw_only=True):
     state: State | None = None
     stage: Stage | None = None
     suspended: bool | None = None
+    currency: str | None = None
+    product: str | None = None
     clipper_id: int | None = None
     grant_id: int | None = None
+    offer_id: int | None = None
+    submission_id: int | None = None
     since: date | None = None
     until: date | None = None
 
 
 EVERY = Chosen()
+_EQUAL = (
+    *("marketplace", "order_no", "state", "stage", "currency", "product"),
+    *("clipper_id", "grant_id", "offer_id", "submission_id"),
+)
 
 
 async def find_sale(connection: AsyncConnection, book_id: int, sale_id: int) -> Sale:
@@ -106,7 +114,7 @@ async def list_sales(
     """Newest first by number, those before a given one."""
     sales = tables.sales.c
     asked = select(*_COLUMNS).where(sales.book_id == book_id)
-    for name in ("marketplace", "order_no", "state", "stage", "clipper_id", "grant_id"):
+    for name in _EQUAL:
         if (value := getattr(chosen, name)) is not None:
             asked = asked.where(sales[name] == value)
     if chosen.suspended is not None:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from settlement.due import BATCH, Batch
 from settlement.freezing import forfeit_due, freeze_due, unfreeze_due
+from settlement.recovering import recover_negative
 from settlement.releasing import release_due, release_reserves
 from settlement.resolutions import reattribute_due, sweep_due
 from settlement.suspense import book_today
@@ -35,14 +36,17 @@ STEPS: tuple[_Due, ...] = (
 )
 """In this order: whose a sale is, then what claims do to it, and only then is it released."""
 
+_LAST = (release_true_ups, recover_negative)
+"""Then, each at once: what closes have shared otherwise, and at last what all this has left below zero."""
+
 Told = Callable[[str, int], None]
 
 
 async def settle_due(
     engine: AsyncEngine, book_id: int, *, today: date | None = None, limit: int = BATCH, told: Told = lambda *_: None
 ) -> Mapping[str, int]:
-    """How many sales each step has moved, and how many true-ups were released, by the step's name. Each batch is
-    committed by itself, and `told` of.
+    """How many sales each step has moved, how many true-ups were released, and how many parties' shortfalls moved to
+    what they owe, by the step's name. Each batch is committed by itself, and `told` of.
 
     `today` is by the book's calendar, unless another day is named. Broken off or run twice, it changes nothing more
     than is due.
@@ -59,7 +63,8 @@ async def settle_due(
             after = batch.last
             moved[step.__name__] += batch.moved
             told(step.__name__, batch.moved)
-    async with engine.begin() as connection:
-        day = today or await book_today(connection, book_id)
-        moved[release_true_ups.__name__] = await release_true_ups(connection, book_id, day)
+    for last in _LAST:
+        async with engine.begin() as connection:
+            day = today or await book_today(connection, book_id)
+            moved[last.__name__] = await last(connection, book_id, day)
     return moved

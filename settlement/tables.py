@@ -83,9 +83,6 @@ observations = Table(
     Column("settled_at", INSTANT),
     Column("raw", ARRAY(Text), nullable=False),
     PrimaryKeyConstraint("book_id", "import_id", "row_no"),
-    ForeignKeyConstraint(
-        ["book_id", "import_id"], [imports.c.book_id, imports.c.import_id], name="observations_import"
-    ),
     Index("observations_of_line", "order_no", "line_no", "book_id"),
 )
 
@@ -208,7 +205,6 @@ accruals = Table(
     Column("tier", BigInteger, nullable=False),
     made("recorded_at"),
     PrimaryKeyConstraint("book_id", "sale_id", "change_no"),
-    ForeignKeyConstraint(["book_id", "sale_id"], [sales.c.book_id, sales.c.sale_id], name="accruals_sale"),
     Index("accruals_of_entry", "book_id", "entry_id"),
 )
 
@@ -384,13 +380,15 @@ tax_profiles = Table(
     "tax_profiles",
     metadata,
     book(),
+    number("profile_id"),
     Column("party", ASCII, nullable=False),
     Column("valid_from", Date, nullable=False),
     Column("code", ASCII),
     Column("reason", Text, nullable=False),
     Column("set_by", Text, nullable=False),
     made("set_at"),
-    PrimaryKeyConstraint("book_id", "party", "valid_from", "set_at"),
+    PrimaryKeyConstraint("book_id", "profile_id"),
+    Index("tax_profiles_of_party", "book_id", "party", "valid_from"),
 )
 
 withholdings = Table(
@@ -402,9 +400,9 @@ withholdings = Table(
     Column("currency", ASCII, nullable=False),
     Column("paid_on", Date, nullable=False),
     *_amounts("gross", "withheld"),
-    Column("authority", ASCII, nullable=False),
-    Column("code", ASCII, nullable=False),
-    Column("valid_from", Date, nullable=False),
+    Column("authority", ASCII),
+    Column("code", ASCII),
+    Column("valid_from", Date),
     Column("steps", ARRAY(Text), nullable=False),
     Column("entry_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("book_id", "withholding_id"),
@@ -427,5 +425,7 @@ clicks = Table(
     Column("clicks", BigInteger, nullable=False),
     Column("as_of", INSTANT, nullable=False),
     Column("told_by", Text, nullable=False),
+    made("told_at"),
     PrimaryKeyConstraint("book_id", "day", "platform", "content_id"),
+    Index("clicks_of_content", "book_id", "platform", "content_id", "day"),
 )

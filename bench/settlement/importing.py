@@ -32,7 +32,8 @@ from settlement.imports import Request, begin_import
 LINES = 1_000_000
 CLIPPERS = 11_000
 CLIPS = 50_000
-DAY = date(2026, 10, 20)
+DAY = date(2026, 10, 31)
+"""Of the report; what it tells of was sold in the thirty days before."""
 _DATABASE = "bench_importing"
 _HEADER = (
     "marketplace,order,line,currency,product,quantity,refunded,gmv,estimated,actual,state,platform,handle,content_id,"
@@ -93,15 +94,15 @@ async def measure_importing(on: Ground, folder: Path, lines: int = LINES) -> Imp
     retold.write_bytes(path.read_bytes() + b"\n")
     async with on.service(_DATABASE) as engine:
         storage = Storage((folder / "objects").as_uri())
-        small, large = [await _book(engine, on, name) for name in ("small", "large")]
-        _, beginning = await _imported(engine, storage, small, first, DAY)
+        small, large = [await opened_book(engine, on, _DATABASE, name) for name in ("small", "large")]
+        _, beginning = await imported(engine, storage, small, first, DAY)
         _reset_peak()
-        done, took = await _imported(engine, storage, large, path, DAY)
+        done, took = await imported(engine, storage, large, path, DAY)
         peak = _peak_mib()
         assert (done.new, done.report.parked) == (lines, 0)
         await _check(engine, large)
-        again, reimported = await _imported(engine, storage, large, path, DAY)
-        later, told = await _imported(engine, storage, large, retold, DAY + timedelta(days=1))
+        again, reimported = await imported(engine, storage, large, path, DAY)
+        later, told = await imported(engine, storage, large, retold, DAY + timedelta(days=1))
         assert again.report == done.report
         assert (later.new, later.changed, later.unchanged) == (0, 0, lines)
         copied = _copied(on, path)
@@ -109,7 +110,7 @@ async def measure_importing(on: Ground, folder: Path, lines: int = LINES) -> Imp
     return ImportingCosts(lines / took, copied / took, peak, lines / reimported, lines / told, growth)
 
 
-async def _imported(
+async def imported(
     engine: AsyncEngine, storage: Storage, book_id: int, path: Path, day: date
 ) -> tuple[Imported, float]:
     """And the seconds it took."""
@@ -162,11 +163,11 @@ def _peak_mib() -> float:
 # The book ---------------------------------------------------------------------------------------------------
 
 
-async def _book(engine: AsyncEngine, on: Ground, slug: str) -> int:
-    """One in which each clipper has a grant and its part of the clips."""
+async def opened_book(engine: AsyncEngine, on: Ground, database: str, slug: str) -> int:
+    """A book of that database in which each clipper has a grant and its part of the clips."""
     async with engine.begin() as connection:
         book = await open_book(connection, slug, "A host", "Asia/Shanghai")
-    on.load(_DATABASE, _statements(book.book_id))
+    on.load(database, _statements(book.book_id))
     return book.book_id
 
 

@@ -3,13 +3,18 @@
 import click
 
 from clipledger.cli.access import key, user
+from clipledger.cli.advice import advise
+from clipledger.cli.closing import close
 from clipledger.cli.db import db
 from clipledger.cli.demo import demo
 from clipledger.cli.doctor import doctor
 from clipledger.cli.ledger import ledger
 from clipledger.cli.media import media
+from clipledger.cli.reports import report
 from clipledger.cli.serve import scheduler, serve, web, worker
 from clipledger.cli.settlement import settlement
+from clipledger.cli.statements import explain, statements
+from clipledger.cli.stripe_sandbox import stripe_sandbox
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,4 +34,10 @@ main.add_command(doctor)
 main.add_command(demo)
 main.add_command(ledger)
 main.add_command(media)
+settlement.add_command(report)
 main.add_command(settlement)
+settlement.add_command(close)
+settlement.add_command(advise)
+settlement.add_command(statements)
+settlement.add_command(explain)
+main.add_command(stripe_sandbox)

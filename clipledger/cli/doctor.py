@@ -33,6 +33,7 @@ APPEND_ONLY = (
     "ledger.entries",
     "ledger.postings",
     "ledger.period_locks",
+    "ledger.period_reopenings",
     "ledger.seals",
     "ledger.sealed_entries",
     "clipledger.audit_events",

@@ -28,8 +28,8 @@ from media.storage import Storage
 
 if TYPE_CHECKING:
     from settlement.balances import Balances
+    from settlement.checking import Progress as Far
     from settlement.importing import Imported
-    from settlement.importing import Progress as Far
     from settlement.imports import Import, Request
     from settlement.previewing import Amount, Preview
 

@@ -14,7 +14,8 @@ from ledger.balances import Moment, balance
 from ledger.errors import AccountNotFound
 from ledger.money import format_amount
 from settlement.balances import party_balances
-from settlement.closing import Person, approve, checklist, draft, submit
+from settlement.checklists import checklist
+from settlement.closing import Person, approve, draft, submit
 from settlement.errors import SamePerson
 from settlement.positions import clipper_party
 from settlement.statements.drafting import BALANCES
@@ -85,7 +86,7 @@ class _Closing:
         await self._prove(whole)
         path = self.stage.settings.var / "statement.pdf"
         with self.paper.working("Setting it …"):
-            path.write_bytes(await asyncio.to_thread(pdf_of, whole, "en"))
+            path.write_bytes(await asyncio.to_thread(pdf_of, whole, "en", self.stage.settings.public_url))
         self.paper.say(f"Opening and lines are the closing balance, and that is the ledger's. {from_here(path)}")
 
     async def _statement(self) -> Whole:

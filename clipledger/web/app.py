@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from clipledger.access import api as access_api
 from clipledger.access.users import Users
 from clipledger.database import create_engine, database_urls
+from clipledger.rails import payees_of, rails_of, stripe_secrets_of
 from clipledger.settings import Settings
 from clipledger.web import health
 from clipledger.web.bodies import DEFAULT_LIMIT, StrictRequest
@@ -28,10 +29,10 @@ from clipledger.web.session_cookie import SessionCookie
 from clipledger.web.unit_of_work import TransactionPerRequest
 from ledger import api as ledger_api
 from licensing import api as licensing_api
-from licensing.what_if import NoSalesYet
 from media import api as media_api
 from media.storage import Storage
 from settlement import api as settlement_api
+from settlement.what_ifs import Replays
 
 
 def create_app(
@@ -48,6 +49,8 @@ def create_app(
     session_cookie = SessionCookie(settings.public_url)
     attempts = LoginAttempts(limits)
     storage = Storage(settings.media_storage)
+    rails, payees = rails_of(settings), payees_of(settings, engine)
+    stripe_secrets = stripe_secrets_of(settings)
     app = Litestar(
         [
             access_api.router,
@@ -68,7 +71,10 @@ def create_app(
             "webhooks_private": Provide(lambda: settings.webhooks_private, sync_to_thread=False),
             "public_url": Provide(lambda: settings.public_url, sync_to_thread=False),
             "people": Provide(Users, sync_to_thread=False),
-            "accruals": Provide(NoSalesYet, sync_to_thread=False),
+            "rails": Provide(lambda: rails, sync_to_thread=False),
+            "payees": Provide(lambda: payees, sync_to_thread=False),
+            "stripe_secrets": Provide(lambda: stripe_secrets, sync_to_thread=False),
+            "accruals": Provide(Replays, sync_to_thread=False),
         },
         middleware=[
             PrometheusConfig(app_name="clipledger", prefix="clipledger", group_path=True).middleware,

@@ -102,6 +102,8 @@ def openapi_config(session_cookie: str) -> OpenAPIConfig:
             Tag("sales", "Order lines: whose each is, under which licence, and where it stands in the books."),
             Tag("claims", "Disputes, and cases of unlicensed use."),
             Tag("events", "What happened, and the webhooks that tell of it."),
+            Tag("finance", "How payables moved and how old they are, what marketplaces owe, what sold how well."),
+            Tag("payouts", "Who is paid what, when and where to, and what became of it."),
             Tag("earnings", "What is owed to whom: balances, the month's close, statements."),
             Tag("operation", "Probes."),
         ],

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import periods
 from ledger.api.parameters import READ
-from ledger.periods import PeriodLock, format_period, parse_period
+from ledger.periods import PeriodLock, Reopening, format_period, parse_period
 
 _Month = Annotated[str, msgspec.Meta(examples=["2026-09"])]
 
@@ -24,18 +24,30 @@ class Lock(msgspec.Struct):
     locked_by: Annotated[str, msgspec.Meta(examples=["user:3", "key:7", "cli:ada"])]
 
 
+class LiftedLock(Lock):
+    """A lock that was taken back: by whom, when and why."""
+
+    reopened_at: datetime
+    reopened_by: Annotated[str, msgspec.Meta(examples=["user:4"])]
+    reason: Annotated[str, msgspec.Meta(examples=["Refunds of the 30th came late"])]
+
+
 class Periods(msgspec.Struct):
-    """`locked_through` is the last locked month; every month before it is locked too. Locks are newest first."""
+    """`locked_through` is the last locked month; every month before it is locked too. Locks are newest first, and so
+    are those that were taken back.
+    """
 
     locked_through: _Month | None
     locks: list[Lock]
+    reopenings: list[LiftedLock]
 
 
 @get("/periods", opt=READ, summary="Locked periods")
 async def show(connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]) -> Periods:
     """Nothing is posted into a locked period."""
     locks = [_view(lock) for lock in await periods.list_locks(connection, book_id)]
-    return Periods(locks[0].period if locks else None, locks)
+    reopenings = [_taken_back(found) for found in await periods.list_reopenings(connection, book_id)]
+    return Periods(locks[0].period if locks else None, locks, reopenings)
 
 
 @post(
@@ -49,12 +61,17 @@ async def lock(
     book_id: NamedDependency[int],
     actor: NamedDependency[str],
 ) -> Lock:
-    """A month that has ended, and with it every month before. It can't be unlocked."""
+    """A month that has ended, and with it every month before. What is locked here can't be unlocked."""
     return _view(await periods.lock_period(connection, book_id, parse_period(period), locked_by=actor))
 
 
 def _view(made: PeriodLock) -> Lock:
     return Lock(format_period(made.period), made.locked_at, made.locked_by)
+
+
+def _taken_back(found: Reopening) -> LiftedLock:
+    facts = msgspec.structs.asdict(found)
+    return LiftedLock(**{**facts, "period": format_period(found.period)})
 
 
 ROUTES = [show, lock]

@@ -14,11 +14,11 @@ from licensing.certificates.numbers import number_of, printed
 from licensing.certificates.verification import CertificateVerdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STYLE = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+STYLE = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
 _LONGEST_SHOWN = 100
 
 POLICY = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
     "img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """The pages' Content-Security-Policy: their own style and nothing else."""
@@ -47,5 +47,5 @@ def _render(template: str, language: Language, **values: object) -> str:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    made.globals["style"] = Markup(_STYLE)  # noqa: S704 - our own file
+    made.globals["style"] = Markup(STYLE)  # noqa: S704 - our own file
     return made

@@ -56,6 +56,8 @@ CREATE TRIGGER goes_by_reopening BEFORE DELETE ON ledger.period_locks
 
 GRANT SELECT, INSERT (book_id, period, locked_at, locked_by, reopened_by, reason) ON ledger.period_reopenings
     TO clipledger_app;
+-- Whoever may execute it could make it the trigger of a table of their own, and take back any lock.
+REVOKE EXECUTE ON FUNCTION ledger.accept_reopenings FROM PUBLIC;
 
 -- Statements again -------------------------------------------------------------------------------------------
 
@@ -205,19 +207,22 @@ CREATE TABLE settlement.withholding_rules (
     PRIMARY KEY (book_id, code, valid_from)
 );
 
--- Which rule is a party's from a day on; a null code is none.
+-- Which rule is a party's from a day on; a null code is none. What is said later of the same day counts instead.
 CREATE TABLE settlement.tax_profiles (
     book_id    bigint NOT NULL,
+    profile_id bigint GENERATED ALWAYS AS IDENTITY,
     party      text COLLATE "C" NOT NULL CHECK (party ~ '^(host|(clipper|agency)-[0-9]+)$'),
     valid_from date NOT NULL,
     code       text COLLATE "C",
     reason     text NOT NULL CHECK (length(reason) BETWEEN 1 AND 2000),
     set_by     text NOT NULL,
     set_at     timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (book_id, party, valid_from, set_at)
+    PRIMARY KEY (book_id, profile_id)
 );
 
--- What was withheld of a payment of `gross`, by which rule, and how it was worked out.
+CREATE INDEX tax_profiles_of_party ON settlement.tax_profiles (book_id, party, valid_from);
+
+-- Every payment of `gross`, what was withheld of it, by which rule (none of a party without one), and how it was worked out.
 CREATE TABLE settlement.withholdings (
     book_id        bigint NOT NULL,
     withholding_id bigint GENERATED ALWAYS AS IDENTITY,
@@ -226,13 +231,15 @@ CREATE TABLE settlement.withholdings (
     paid_on        date NOT NULL,
     gross          bigint NOT NULL CHECK (gross > 0),
     withheld       bigint NOT NULL CHECK (withheld BETWEEN 0 AND gross),
-    authority      text COLLATE "C" NOT NULL,
-    code           text COLLATE "C" NOT NULL,
-    valid_from     date NOT NULL,
+    authority      text COLLATE "C",
+    code           text COLLATE "C",
+    valid_from     date,
     steps          text[] NOT NULL,
     entry_id       bigint NOT NULL,
     PRIMARY KEY (book_id, withholding_id),
-    CONSTRAINT withholdings_rule FOREIGN KEY (book_id, code, valid_from) REFERENCES settlement.withholding_rules
+    CONSTRAINT withholdings_rule FOREIGN KEY (book_id, code, valid_from) REFERENCES settlement.withholding_rules,
+    CONSTRAINT withholdings_ruled CHECK (num_nulls(authority, code, valid_from) = 0
+                                         OR num_nulls(authority, code, valid_from) = 3 AND withheld = 0)
 );
 
 CREATE INDEX withholdings_of_party ON settlement.withholdings (book_id, party, currency, paid_on);
@@ -256,7 +263,9 @@ CREATE TABLE settlement.clicks (
     clicks     bigint NOT NULL CHECK (clicks >= 0),
     as_of      timestamptz NOT NULL,
     told_by    text NOT NULL,
+    told_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (book_id, day, platform, content_id)
 );
 
-GRANT SELECT, INSERT, UPDATE (clicks, as_of, told_by) ON settlement.clicks TO clipledger_app;
+CREATE INDEX clicks_of_content ON settlement.clicks (book_id, platform, content_id, day);
+GRANT SELECT, INSERT, UPDATE (clicks, as_of, told_by, told_at) ON settlement.clicks TO clipledger_app;

@@ -127,6 +127,8 @@ CREATE TABLE settlement.payouts (
     reason          text,
     fixed_by        text COLLATE "C" CHECK (fixed_by IN ('payee', 'host', 'operator')),
     approval_entry  bigint,
+    recovery_entry  bigint,
+    withheld_entry  bigint,
     sent_entry      bigint,
     paid_entry      bigint,
     returned_entry  bigint,
@@ -148,7 +150,7 @@ CREATE UNIQUE INDEX payouts_key ON settlement.payouts (book_id, key) WHERE key I
 CREATE INDEX payouts_to_send ON settlement.payouts (book_id, payout_id) WHERE state IN ('ready', 'sending', 'unknown');
 CREATE INDEX payouts_by_reference ON settlement.payouts (reference) WHERE reference IS NOT NULL;
 CREATE INDEX payouts_by_group ON settlement.payouts (transfer_group) WHERE transfer_group IS NOT NULL;
-CREATE INDEX payouts_of_party ON settlement.payouts (book_id, party, payout_id);
+CREATE INDEX payouts_of_party ON settlement.payouts (party, payout_id);
 
 -- Each answer, and each step of a payout's way.
 CREATE TABLE settlement.payout_events (
@@ -234,7 +236,7 @@ GRANT SELECT, INSERT, UPDATE (state, halted, submitted_by, pay_on, finished_at) 
 GRANT SELECT, INSERT ON settlement.payout_run_events, settlement.payout_events TO clipledger_app;
 GRANT SELECT, INSERT, DELETE, UPDATE (
     state, account_id, destination, key, transfer_group, request_sha256, generation, attempts, first_sent_at, leased_until,
-    next_attempt_at, reference, code, reason, fixed_by, approval_entry, sent_entry, paid_entry, returned_entry, sent_at,
+    next_attempt_at, reference, code, reason, fixed_by, approval_entry, recovery_entry, withheld_entry, sent_entry, paid_entry, returned_entry, sent_at,
     ended_at, returned
 ) ON settlement.payouts TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE (deliveries, processed_at, outcome, attempts) ON settlement.rail_events TO clipledger_app;

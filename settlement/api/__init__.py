@@ -1,4 +1,4 @@
-"""HTTP for finance, hosts and clippers: reports, sales, suspense, balances, the month's close, statements.
+"""HTTP for finance, hosts, clippers and agencies: reports, sales, suspense, balances, the month's close, statements.
 
 Handlers parse, call one function of the room, and answer. What they take for granted is the front door's, as in the
 other rooms: `connection`, `actor`, `principal`, `book_id`, `party_id`, `engine`, `storage`.
@@ -8,14 +8,42 @@ from types import ModuleType
 
 from litestar import Router
 
-from settlement.api import balances, closing, imports, sales, statements, suspense
+from settlement.api import (
+    adjustments,
+    advice,
+    balances,
+    clicks,
+    closing,
+    imports,
+    lines,
+    payout_accounts,
+    payout_runs,
+    payouts,
+    remittances,
+    reports,
+    sales,
+    statements,
+    stripe_webhooks,
+    suspense,
+    taxes,
+    verification,
+)
 
 _TAGS: dict[str, tuple[ModuleType, ...]] = {
+    "offers": (advice,),
     "reports": (imports,),
-    "sales": (sales, suspense),
-    "earnings": (balances, statements, closing),
+    "sales": (sales, suspense, clicks),
+    "finance": (reports, remittances, adjustments, taxes),
+    "payouts": (payout_runs, payouts, payout_accounts, stripe_webhooks),
+    "earnings": (balances, statements, lines, verification, closing),
 }
-_PATHS = {"HOST_ROUTES": "/v1/books/{book:str}", "CLIPPER_ROUTES": "/v1/clippers/{clipper:int}"}
+_PATHS = {
+    "HOST_ROUTES": "/v1/books/{book:str}",
+    "CLIPPER_ROUTES": "/v1/clippers/{clipper:int}",
+    "AGENCY_ROUTES": "/v1/agencies/{agency:int}",
+    "SERVICE_ROUTES": "/v1",
+    "PAGE_ROUTES": "/",
+}
 
 
 def _tagged(name: str) -> list[Router]:

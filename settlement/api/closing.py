@@ -1,4 +1,4 @@
-"""The close of a month: how far it is, and the steps of it."""
+"""The close of a month: how far it is, and the steps of it; and reopening one that is issued."""
 
 from typing import Annotated
 
@@ -12,7 +12,8 @@ from ledger.periods import parse_period
 from licensing.api.parties import Asker
 from settlement import closing
 from settlement.api.scopes import APPROVE, IMPORT, READ
-from settlement.closing import Checklist, Person
+from settlement.checklists import Checklist, checklist
+from settlement.closing import Person
 
 _Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, examples=["Two sales of a clip taken down"])]
 
@@ -29,6 +30,12 @@ class Return(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     reason: _Reason
 
 
+class ReopeningReason(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Why an issued month has to be reopened, or is not."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=2000, examples=["Refunds of the 30th came late"])]
+
+
 @get("/months/{month:str}", opt=READ, summary="The close of a month, as a checklist")
 async def show(
     month: FromPath[str], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
@@ -36,7 +43,7 @@ async def show(
     """The cut-off, what is still open, what was drafted, and who did what. `outdated`: statements whose balances have
     moved since; they have to be drafted again.
     """
-    return await closing.checklist(connection, book_id, parse_period(month, "month"))
+    return await checklist(connection, book_id, parse_period(month, "month"))
 
 
 @post(
@@ -57,7 +64,7 @@ async def draft(
     """
     period = parse_period(month, "month")
     await closing.draft(connection, book_id, period, Person(principal.user_id, actor))
-    return await closing.checklist(connection, book_id, period)
+    return await checklist(connection, book_id, period)
 
 
 @post(
@@ -77,7 +84,7 @@ async def submit(
     """Refused where the books have moved since the draft."""
     period, by = parse_period(month, "month"), Person(principal.user_id, actor)
     await closing.submit(connection, book_id, period, by, reason=data.reason)
-    return await closing.checklist(connection, book_id, period)
+    return await checklist(connection, book_id, period)
 
 
 @post(
@@ -93,10 +100,10 @@ async def approve(
     principal: NamedDependency[Asker],
     actor: NamedDependency[str],
 ) -> Checklist:
-    """By another person than the one who submitted it. The month is locked for good."""
+    """By another person than the one who submitted it. The month is locked, until two people reopen it."""
     period = parse_period(month, "month")
     await closing.approve(connection, book_id, period, Person(principal.user_id, actor))
-    return await closing.checklist(connection, book_id, period)
+    return await checklist(connection, book_id, period)
 
 
 @post(
@@ -116,7 +123,71 @@ async def give_back(
     """With the reason, for whoever submitted it."""
     period, by = parse_period(month, "month"), Person(principal.user_id, actor)
     await closing.give_back(connection, book_id, period, by, reason=data.reason)
-    return await closing.checklist(connection, book_id, period)
+    return await checklist(connection, book_id, period)
 
 
-HOST_ROUTES = [show, draft, submit, approve, give_back]
+# Reopening --------------------------------------------------------------------------------------------------
+
+
+@post(
+    "/months/{month:str}/reopening",
+    opt={**IMPORT, "action": "month.ask-reopening"},
+    status_code=200,
+    summary="Ask that an issued month be reopened",
+)
+async def ask_reopening(
+    month: FromPath[str],
+    data: JSONBody[ReopeningReason],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    principal: NamedDependency[Asker],
+    actor: NamedDependency[str],
+) -> Checklist:
+    """It stays issued until another person has decided. Only the last month that is issued can be reopened."""
+    period, by = parse_period(month, "month"), Person(principal.user_id, actor)
+    await closing.ask_reopening(connection, book_id, period, by, reason=data.reason)
+    return await checklist(connection, book_id, period)
+
+
+@post(
+    "/months/{month:str}/reopening/approve",
+    opt={**APPROVE, "action": "month.reopen"},
+    status_code=200,
+    summary="Reopen a month",
+)
+async def reopen(
+    month: FromPath[str],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    principal: NamedDependency[Asker],
+    actor: NamedDependency[str],
+) -> Checklist:
+    """By another person than the one who asked for it. The month is unlocked and drafted as its next revision; the
+    statements that were issued stay readable, superseded.
+    """
+    period = parse_period(month, "month")
+    await closing.reopen(connection, book_id, period, Person(principal.user_id, actor))
+    return await checklist(connection, book_id, period)
+
+
+@post(
+    "/months/{month:str}/reopening/refuse",
+    opt={**APPROVE, "action": "month.refuse-reopening"},
+    status_code=200,
+    summary="Refuse to reopen a month",
+)
+async def refuse_reopening(
+    month: FromPath[str],
+    data: JSONBody[ReopeningReason],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    principal: NamedDependency[Asker],
+    actor: NamedDependency[str],
+) -> Checklist:
+    """It stays issued."""
+    period, by = parse_period(month, "month"), Person(principal.user_id, actor)
+    await closing.refuse_reopening(connection, book_id, period, by, reason=data.reason)
+    return await checklist(connection, book_id, period)
+
+
+HOST_ROUTES = [show, draft, submit, approve, give_back, ask_reopening, reopen, refuse_reopening]

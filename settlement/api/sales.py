@@ -13,7 +13,7 @@ from ledger.money import BIGINT_MAX
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from media.storage import Storage
 from settlement import explaining, pushing, sales
-from settlement.api.scopes import IMPORT, READ
+from settlement.api.scopes import IMPORT, PARTY_READ, READ
 from settlement.explaining import Explained
 from settlement.observations import State
 from settlement.positions import Stage
@@ -28,6 +28,7 @@ _Word = Annotated[str | None, QueryParameter(max_length=500, pattern="^[^\\x00\\
 _State = Annotated[State | None, QueryParameter(name="state", description="As its marketplace tells it.")]
 _Stage = Annotated[Stage | None, QueryParameter(description="In which accounts what is earned lies.")]
 _Suspended = Annotated[bool | None, QueryParameter(description="In suspense, or attributed.")]
+_Currency = Annotated[str | None, QueryParameter(pattern="^[A-Z]{3}$", description="In this currency (ISO 4217).")]
 _Day = Annotated[date | None, QueryParameter(description="Of sale, by the book's calendar; included.")]
 
 
@@ -67,8 +68,12 @@ async def list_all(
     in_state: _State = None,
     stage: _Stage = None,
     suspended: _Suspended = None,
+    currency: _Currency = None,
+    product: _Word = None,
     clipper_id: Annotated[int | None, _Number] = None,
     grant_id: Annotated[int | None, _Number] = None,
+    offer_id: Annotated[int | None, _Number] = None,
+    submission_id: Annotated[int | None, _Number] = None,
     since: _Day = None,
     until: _Day = None,
     limit: Limit = 100,
@@ -81,8 +86,12 @@ async def list_all(
         state=in_state,
         stage=stage,
         suspended=suspended,
+        currency=currency,
+        product=product,
         clipper_id=clipper_id,
         grant_id=grant_id,
+        offer_id=offer_id,
+        submission_id=submission_id,
         since=since,
         until=until,
     )
@@ -94,8 +103,21 @@ async def list_all(
 async def show(
     sale_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
 ) -> Explained:
-    """What each report said of it, whose it is and why, how it is shared, and every difference that was posted."""
+    """What each report said of it, whose it is and why, how it is shared, every difference that was posted, and the
+    proof that a seal holds each entry that posted it.
+    """
     return await explaining.explain(connection, book_id, sale_id)
 
 
+@get("/sales/{sale_id:int}", opt=PARTY_READ, summary="A sale of yours, explained")
+async def show_own(
+    sale_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+) -> Explained:
+    """Which facts each report told of it, why it is yours, how it is shared, every difference that was posted, and the
+    proof that a seal holds each entry that posted it. What a report says of buyers stays with the host.
+    """
+    return await explaining.explain_own(connection, party_id, sale_id)
+
+
 HOST_ROUTES = [send, list_all, show]
+CLIPPER_ROUTES = [show_own]

@@ -3,6 +3,7 @@
 All of it is one transaction, before any rail is called. From then on the run sends itself.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -16,12 +17,13 @@ from settlement.closing import Person
 from settlement.entries import open_accounts
 from settlement.errors import SamePerson
 from settlement.payouts.errors import RunOutdated
-from settlement.payouts.lifecycle import approval_lines
+from settlement.payouts.lifecycle import approval_lines, recovery_lines, withheld_lines
 from settlement.payouts.payouts import Happened, group_of, key_of, order_of, record
 from settlement.payouts.planning import Planned, plan
 from settlement.payouts.runs import record_step, take_step
 from settlement.rails.protocol import Rail
 from settlement.recovering import lock_balances
+from settlement.suspense import book_today
 from settlement.tax import record_withheld
 
 
@@ -33,18 +35,17 @@ async def approve(
     Raises RunNotFound, WrongRunStep, SamePerson, RunOutdated.
     """
     await lock_balances(connection, book_id)
-    was = await take_step(connection, book_id, run_id, "approved")
+    today = await book_today(connection, book_id)
+    was = await take_step(connection, book_id, run_id, "approved", pay_on=today)
     if was.submitted_by == by.user_id:
         raise SamePerson("run", run_id)
-    planned = await _checked(connection, book_id, was)
+    planned = await _checked(connection, book_id, was, today)
+    booked = await _book(connection, book_id, planned, today)
+    taxed = [each.withheld for _, each in planned]
+    await record_withheld(connection, book_id, taxed, [entries["approval_entry"] for entries in booked])
     book = (await list_books(connection, only=[book_id]))[0].slug
-    entries = [_entry(book, run_id, row, each, was.pay_on) for row, each in planned]
-    await open_accounts(connection, book_id, entries)
-    numbers = [entry.entry_id for entry in await post_batch(connection, book_id, entries)]
-    taxed = [each.withheld for _, each in planned if each.withheld is not None]
-    await record_withheld(connection, book_id, taxed, numbers)
     intents = [
-        _intent(book_id, book, row, each, rail, number) for (row, each), number in zip(planned, numbers, strict=True)
+        {**_intent(book_id, book, row, rail), **entries} for (row, _), entries in zip(planned, booked, strict=True)
     ]
     rows = msgspec.json.encode(intents).decode()
     await connection.execute(_APPROVE, {"book": book_id, "now": now, "rows": rows})
@@ -53,11 +54,13 @@ async def approve(
     await record_step(connection, book_id, run_id, "approved", by, detail={"payouts": len(planned)})
 
 
-async def _checked(connection: AsyncConnection, book_id: int, run: Row[Any]) -> list[tuple[Row[Any], Planned]]:
+async def _checked(
+    connection: AsyncConnection, book_id: int, run: Row[Any], today: date
+) -> list[tuple[Row[Any], Planned]]:
     """The plan's rows that are to be paid, each with what it would be now. Raises RunOutdated."""
     rows = (await connection.execute(_PLANNED, {"book": book_id, "run": run.run_id})).all()
     planned = {(row.party, row.currency): row.taken for row in rows}
-    now = await plan(connection, book_id, run.rail, run.basis, run.pay_on, at_most=planned)
+    now = await plan(connection, book_id, run.rail, run.basis, today, at_most=planned)
     found = {(each.party, each.currency): each for each in now if each.code is None}
     checked = []
     for row in rows:
@@ -74,15 +77,37 @@ def _facts(planned: Planned) -> tuple[object, ...]:
     return amounts.taken, amounts.recovery, amounts.withheld, to and to.account_id, to and to.destination
 
 
-def _entry(book: str, run_id: int, row: Row[Any], planned: Planned, on: date) -> NewEntry:
-    lines = approval_lines(planned.party, planned.amounts)
-    return NewEntry(
-        idempotency_key=f"payout:{row.payout_id}:approved",
-        effective_on=on,
-        description=f"Payout {row.payout_id} approved",
-        lines=tuple(Line(account, planned.currency, amount) for account, amount in lines.items()),
-        metadata={"payout": str(row.payout_id), "run": str(run_id)},
+async def _book(
+    connection: AsyncConnection, book_id: int, planned: Sequence[tuple[Row[Any], Planned]], on: date
+) -> list[dict[str, int]]:
+    """Post what each sets aside; the numbers of its entries, by the column that keeps them."""
+    entries = [[*_entries(row, each, on)] for row, each in planned]
+    flat = [entry for its in entries for _, entry in its]
+    await open_accounts(connection, book_id, flat)
+    posted = iter(await post_batch(connection, book_id, flat))
+    return [{column: next(posted).entry_id for column, _ in its} for its in entries]
+
+
+def _entries(row: Row[Any], planned: Planned, on: date) -> Iterator[tuple[str, NewEntry]]:
+    """One for each thing that is done with what was available, so that a statement tells each by itself."""
+    party, amounts = planned.party, planned.amounts
+    parts = (
+        ("approval_entry", "approved", approval_lines(party, amounts)),
+        ("recovery_entry", "recovered for what is owed back", recovery_lines(party, amounts)),
+        ("withheld_entry", "withheld for tax", withheld_lines(party, amounts)),
     )
+    for column, said, lines in parts:
+        if lines:
+            yield (
+                column,
+                NewEntry(
+                    idempotency_key=f"payout:{row.payout_id}:{column}",
+                    effective_on=on,
+                    description=f"Payout {row.payout_id}: {said}",
+                    lines=tuple(Line(account, row.currency, amount) for account, amount in lines.items()),
+                    metadata={"payout": str(row.payout_id), "run": str(row.run_id)},
+                ),
+            )
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -98,7 +123,7 @@ class _Asked(msgspec.Struct, frozen=True):
     transfer_group: str
 
 
-def _intent(book_id: int, book: str, row: Row[Any], planned: Planned, rail: Rail, entry: int) -> dict[str, Any]:
+def _intent(book_id: int, book: str, row: Row[Any], rail: Rail) -> dict[str, Any]:
     key, group = key_of(book_id, row.payout_id, 1), group_of(book_id, row.payout_id)
     asked = _Asked(row.payout_id, row.run_id, row.party, row.currency, row.amount, row.destination, key, group)
     order = order_of(book, asked)
@@ -107,7 +132,6 @@ def _intent(book_id: int, book: str, row: Row[Any], planned: Planned, rail: Rail
         raise RunOutdated("payout", f"{row.party} {row.currency}", refused.reason)
     return {
         "payout_id": row.payout_id,
-        "entry": entry,
         "key": key,
         "transfer_group": group,
         "request_sha256": rail.request_hash(order),
@@ -121,10 +145,12 @@ _PLANNED = text("""
 
 _APPROVE = text("""
     UPDATE settlement.payouts AS its SET
-        state = 'ready', approval_entry = told.entry, key = told.key, transfer_group = told.transfer_group,
+        state = 'ready', approval_entry = told.approval_entry, recovery_entry = told.recovery_entry,
+        withheld_entry = told.withheld_entry, key = told.key, transfer_group = told.transfer_group,
         request_sha256 = told.request_sha256, next_attempt_at = :now
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS told (
-        payout_id bigint, entry bigint, key text, transfer_group text, request_sha256 text
+        payout_id bigint, approval_entry bigint, recovery_entry bigint, withheld_entry bigint, key text,
+        transfer_group text, request_sha256 text
     )
     WHERE its.book_id = :book AND its.payout_id = told.payout_id
 """)

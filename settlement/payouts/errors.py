@@ -4,7 +4,8 @@ SettlementError
 ├── invalid
 │   ├── InvalidSchedule         days that no calendar has
 │   ├── InvalidRun              a day, a reason, a rail that a run can't have
-│   └── InvalidPayoutAccount    a country, a currency, a bank account that can't be
+│   ├── InvalidPayoutAccount    a country, a currency, a bank account that can't be
+│   └── ForgedEvent             a webhook that its rail has not signed, or long ago
 ├── conflict
 │   ├── WrongRunStep            the run is not that far, or further
 │   ├── WrongPayoutStep         the payout is not in a state from which that is done
@@ -12,7 +13,8 @@ SettlementError
 │   ├── RunOutdated             balances have moved below what the run would pay: plan it again
 │   ├── RunOpen                 an earlier run of the book is not at its end
 │   ├── AccountExists           the party has an account of this rail already
-│   └── RailHalted              nothing leaves by this rail until a person has looked at why
+│   ├── RailNotSetUp            this installation has no key, or no bank account, for it
+│   └── RailNotHalted           there is nothing to end
 └── not_found
     ├── ScheduleNotFound, RunNotFound, PayoutNotFound
     └── PayoutAccountNotFound
@@ -28,6 +30,9 @@ class InvalidRun(Invalid): ...
 
 
 class InvalidPayoutAccount(Invalid): ...
+
+
+class ForgedEvent(Invalid): ...
 
 
 class WrongRunStep(Conflict): ...
@@ -52,7 +57,12 @@ class AccountExists(Conflict):
     usual_rule = "the party is paid by this rail already; close that account first"
 
 
-class RailHalted(Conflict): ...
+class RailNotSetUp(Conflict):
+    usual_rule = "this installation is not set up to pay by it"
+
+
+class RailNotHalted(Conflict):
+    usual_rule = "is not halted"
 
 
 class ScheduleNotFound(NotFound): ...

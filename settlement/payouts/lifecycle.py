@@ -19,6 +19,7 @@ from msgspec import Struct
 from settlement.payouts.errors import WrongPayoutStep
 from settlement.positions import party_account
 from settlement.recovering import recoverable_account
+from settlement.tax import withheld_account
 
 State = Literal[
     "planned", "left-out", "ready", "sending", "sent", "paid", "refused", "unknown", "returned", "cancelled"
@@ -87,15 +88,18 @@ def transit_account(rail: RailName) -> str:
 
 
 def approval_lines(party: str, amounts: Amounts) -> dict[str, int]:
-    """Available becomes what is being paid, less what is recovered and withheld. Debits positive; the sum is zero."""
-    lines = {
-        party_account("available", party): amounts.taken,
-        recoverable_account(party): -amounts.recovery,
-        f"liabilities:paying:{party}": -amounts.amount,
-    }
-    if amounts.withheld:
-        lines[f"liabilities:withheld:{amounts.authority}"] = -amounts.withheld
-    return _without_zeros(lines)
+    """What is available becomes what is being paid. Debits positive; the sum is zero."""
+    return {party_account("available", party): amounts.amount, f"liabilities:paying:{party}": -amounts.amount}
+
+
+def recovery_lines(party: str, amounts: Amounts) -> dict[str, int]:
+    """What is kept back for what the party owes; empty where nothing is."""
+    return _from_available(party, recoverable_account(party), amounts.recovery)
+
+
+def withheld_lines(party: str, amounts: Amounts) -> dict[str, int]:
+    """What is kept for an authority; empty where nothing is."""
+    return _from_available(party, withheld_account(amounts.authority or ""), amounts.withheld)
 
 
 def sent_lines(rail: RailName, amount: int) -> dict[str, int]:
@@ -113,5 +117,5 @@ def partly_returned_lines(party: str, rail: RailName, amount: int) -> dict[str, 
     return {cash_account(rail): amount, party_account("available", party): -amount}
 
 
-def _without_zeros(lines: dict[str, int]) -> dict[str, int]:
-    return {account: amount for account, amount in lines.items() if amount}
+def _from_available(party: str, account: str, amount: int) -> dict[str, int]:
+    return {party_account("available", party): amount, account: -amount} if amount else {}

@@ -43,6 +43,14 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class OwnPayout(msgspec.Struct, frozen=True):
+    """A party's own, from a host's book."""
+
+    book: str
+    host: str
+    payout: Payout
+
+
 class PayoutEvent(msgspec.Struct, frozen=True):
     """One step of a payout's way."""
 
@@ -93,6 +101,18 @@ async def list_payouts(
     return [_payout(row) for row in rows]
 
 
+async def list_own(
+    connection: AsyncConnection, party_id: int, *, before: int | None = None, limit: int = 100
+) -> list[OwnPayout]:
+    """A clipper's or an agency's, from every host, newest first: those that were approved."""
+    asked = {"party": party_id, "before": before or BIGINT_MAX, "limit": limit}
+    names = Payout.__struct_fields__
+    return [
+        OwnPayout(row.book, row.host, Payout(**{name: row._mapping[name] for name in names}))
+        for row in await connection.execute(_OWN, asked)
+    ]
+
+
 def _payout(row: Row[Any]) -> Payout:
     return Payout(**row._mapping)
 
@@ -120,12 +140,12 @@ async def record(connection: AsyncConnection, book_id: int, happened: Sequence[H
 
 def key_of(book_id: int, payout_id: int, generation: int) -> str:
     """The idempotency key of a payout's calls; the next generation's only where the last had no effect."""
-    return f"clipledger-{book_id}-{payout_id}-{generation}"
+    return f"clp-{book_id}-{payout_id}-{generation}"
 
 
 def group_of(book_id: int, payout_id: int) -> str:
     """What all calls for a payout have in common, by which a rail is asked what became of it."""
-    return f"clipledger-{book_id}-{payout_id}"
+    return f"clp-{book_id}-{payout_id}"
 
 
 def order_of(book: str, row: Any) -> Order:
@@ -140,6 +160,15 @@ def order_of(book: str, row: Any) -> Order:
         metadata={"book": book, "payout": str(row.payout_id), "run": str(row.run_id), "party": row.party},
     )
 
+
+_OWN = text("""
+    SELECT its.*, book.slug AS book, book.name AS host
+    FROM licensing.parties AS party
+    JOIN settlement.payouts AS its ON its.party = party.kind || '-' || party.party_id
+    JOIN ledger.books AS book USING (book_id)
+    WHERE party.party_id = :party AND its.payout_id < :before AND its.state NOT IN ('planned', 'left-out')
+    ORDER BY its.payout_id DESC LIMIT :limit
+""")
 
 _EVENTS = text("""
     SELECT event_no, action, state, detail, at FROM settlement.payout_events

@@ -38,7 +38,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     party: str
     currency: str
     amounts: Amounts
-    withheld: Withheld | None = None
+    withheld: Withheld
     destination: Destination | None = None
     code: str | None = None
     reason: str | None = None
@@ -58,7 +58,7 @@ async def plan(
     *,
     at_most: Limits | None = None,
 ) -> list[Planned]:
-    """Everybody with something to be paid, in order of party and currency. The caller holds `lock_balances`.
+    """Everybody with something to be paid, in order of party and currency. Who pays by it holds `lock_balances`.
 
     With `at_most`, only those it names, and no more.
     """

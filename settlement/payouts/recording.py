@@ -17,7 +17,9 @@ from settlement.payouts.lifecycle import (
     approval_lines,
     paid_lines,
     partly_returned_lines,
+    recovery_lines,
     sent_lines,
+    withheld_lines,
 )
 from settlement.payouts.payouts import Happened, key_of, record
 from settlement.suspense import book_today
@@ -97,6 +99,8 @@ def _undone(row: Row[Any], said: str) -> Iterator[tuple[str, dict[str, int], int
     amounts = Amounts(row.taken, row.recovery, row.withheld, row.authority)
     had = (
         (approval_lines(row.party, amounts), row.approval_entry),
+        (recovery_lines(row.party, amounts), row.recovery_entry),
+        (withheld_lines(row.party, amounts), row.withheld_entry),
         (sent_lines(row.rail, row.amount), row.sent_entry),
         (paid_lines(row.party, row.rail, row.amount), row.paid_entry),
     )

@@ -117,12 +117,9 @@ async def events_of(connection: AsyncConnection, book_id: int, run_id: int) -> l
     return [RunEvent(*row) for row in await connection.execute(chosen.order_by(its.event_no))]
 
 
-async def preview(
-    connection: AsyncConnection, book_id: int, rail: RailName, basis: Basis, pay_on: date
-) -> list[Planned]:
-    """What a run would pay now. Nothing is kept of it."""
-    await lock_balances(connection, book_id)
-    return await plan(connection, book_id, rail, basis, pay_on)
+async def preview(connection: AsyncConnection, book_id: int, rail: RailName, basis: Basis) -> list[Planned]:
+    """What a run would pay today. Nothing is kept of it."""
+    return await plan(connection, book_id, rail, basis, await book_today(connection, book_id))
 
 
 # The steps ----------------------------------------------------------------------------------------------------

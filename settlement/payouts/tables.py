@@ -143,6 +143,8 @@ payouts = Table(
     Column("reason", Text),
     Column("fixed_by", ASCII),
     Column("approval_entry", BigInteger),
+    Column("recovery_entry", BigInteger),
+    Column("withheld_entry", BigInteger),
     Column("sent_entry", BigInteger),
     Column("paid_entry", BigInteger),
     Column("returned_entry", BigInteger),
@@ -156,7 +158,7 @@ payouts = Table(
     Index("payouts_to_send", "book_id", "payout_id", postgresql_where=text("state IN ('ready', 'sending', 'unknown')")),
     Index("payouts_by_reference", "reference", postgresql_where=text("reference IS NOT NULL")),
     Index("payouts_by_group", "transfer_group", postgresql_where=text("transfer_group IS NOT NULL")),
-    Index("payouts_of_party", "book_id", "party", "payout_id"),
+    Index("payouts_of_party", "party", "payout_id"),
 )
 
 payout_events = Table(

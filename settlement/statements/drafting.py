@@ -3,6 +3,8 @@
 A month is what is booked in it. Entries of sales are told by what they changed for each sale (`settlement.accruals`),
 summed by clip; every other entry by its own lines. What a party's balances were comes from the ledger alone, so that
 the sums prove that the one explains the other.
+
+What is drafted, proved and compared is the current revision of the month; those before it were issued, and stay.
 """
 
 from datetime import date
@@ -61,12 +63,6 @@ async def outdated(connection: AsyncConnection, book_id: int, month: date) -> in
     return int((await connection.execute(_OUTDATED, {"book": book_id, "month": month})).scalar_one())
 
 
-async def first_unclosed(connection: AsyncConnection, book_id: int, before: date) -> date | None:
-    """The first month before this one that is open in the books, has postings of parties, and is not issued."""
-    found: date | None = await connection.scalar(_UNCLOSED, {"book": book_id, "month": before})
-    return found
-
-
 # SQL --------------------------------------------------------------------------------------------------------
 
 
@@ -75,12 +71,14 @@ def _each(pattern: str, between: str = ", ") -> str:
     return between.join(pattern.format(name) for name in BALANCES)
 
 
-_FORGET_LINES = text("""
+_REVISION = "(SELECT revision FROM settlement.closings WHERE book_id = :book AND month = :month)"
+_CURRENT = f"book_id = :book AND month = :month AND revision = {_REVISION}"
+_FORGET_LINES = text(f"""
     DELETE FROM settlement.statement_lines WHERE book_id = :book AND statement_id IN
-        (SELECT statement_id FROM settlement.statements WHERE book_id = :book AND month = :month)
-""")
-_FORGET = text("DELETE FROM settlement.statements WHERE book_id = :book AND month = :month")
-_COUNT = text("SELECT count(*) FROM settlement.statements WHERE book_id = :book AND month = :month")
+        (SELECT statement_id FROM settlement.statements WHERE {_CURRENT})
+""")  # noqa: S608 - of constants
+_FORGET = text(f"DELETE FROM settlement.statements WHERE {_CURRENT}")  # noqa: S608 - of constants
+_COUNT = text(f"SELECT count(*) FROM settlement.statements WHERE {_CURRENT}")  # noqa: S608 - of constants
 
 # What a party is owed is a credit in the books, and so is negative there; what it owes is a debit.
 _STOOD = f"""
@@ -104,7 +102,7 @@ _STOOD = f"""
 # afterwards, or it is in another currency, what was before is given back. All entries of a transaction that moved sales
 # are of sales: one that only takes them out of a currency has none of their changes to its name. (The least number is
 # read from an index, whatever the planner believes of the table; to learn if there is any it may read all of it.)
-_MOVED = """
+_CHANGED = """
     booked AS MATERIALIZED (
         SELECT entry_id, description, currency, bool_or(has_sales) OVER (PARTITION BY transaction_id) AS of_sales
         FROM (
@@ -121,8 +119,14 @@ _MOVED = """
         FROM licensing.terms_versions WHERE book_id = :book
     ), holder AS MATERIALIZED (
         SELECT grant_id, offer_id, 'clipper-' || clipper_id AS clipper FROM licensing.grants WHERE book_id = :book
-    ), moved AS (
-        SELECT side.party, side.currency, sale.sale_id,
+    ), change AS (
+        SELECT now.*, booked.currency
+        FROM booked JOIN settlement.accruals AS now ON now.book_id = :book AND now.entry_id = booked.entry_id
+    )"""
+
+MOVED = """
+    moved AS (
+        SELECT side.party, side.currency, sale.sale_id, now.entry_id,
                CASE WHEN now.grant_id IS NOT DISTINCT FROM sale.grant_id THEN sale.submission_id END AS submission_id,
                sale.product, now.cause = 'observed' AND side.stays AS observed,
                side.part - side.was_part AS amount,
@@ -133,8 +137,7 @@ _MOVED = """
                side.reserved - side.was_reserved AS reserve,
                CASE now.stage WHEN 'frozen' THEN side.part ELSE 0 END
                    - CASE was.stage WHEN 'frozen' THEN side.was_part ELSE 0 END AS frozen
-        FROM booked
-        JOIN settlement.accruals AS now ON now.book_id = :book AND now.entry_id = booked.entry_id
+        FROM change AS now
         JOIN settlement.sales AS sale ON sale.book_id = :book AND sale.sale_id = now.sale_id
         LEFT JOIN settlement.accruals AS was
             ON was.book_id = :book AND was.sale_id = now.sale_id AND was.change_no = now.change_no - 1
@@ -145,20 +148,20 @@ _MOVED = """
         LEFT JOIN version AS terms ON terms.offer_id = its.offer_id AND terms.version_no = now.version_no
         LEFT JOIN version AS before ON before.offer_id = their.offer_id AND before.version_no = was.version_no
         CROSS JOIN LATERAL (SELECT
-            first.currency = booked.currency IS TRUE AS host,
-            (first.currency, their.clipper) = (booked.currency, its.clipper) IS TRUE AS clipper,
-            (first.currency, before.agency) = (booked.currency, terms.agency) IS TRUE AS agency
+            first.currency = now.currency IS TRUE AS host,
+            (first.currency, their.clipper) = (now.currency, its.clipper) IS TRUE AS clipper,
+            (first.currency, before.agency) = (now.currency, terms.agency) IS TRUE AS agency
         ) AS same
         CROSS JOIN LATERAL (VALUES
-            ('host', booked.currency, same.host, now.host_part, 0,
+            ('host', now.currency, same.host, now.host_part, 0,
              CASE WHEN same.host THEN was.host_part ELSE 0 END, 0),
             (CASE WHEN NOT same.host THEN 'host' END, first.currency, false, 0, 0, was.host_part, 0),
-            (its.clipper, booked.currency, same.clipper, now.clipper_part, now.reserved,
+            (its.clipper, now.currency, same.clipper, now.clipper_part, now.reserved,
              CASE WHEN same.clipper THEN was.clipper_part ELSE 0 END,
              CASE WHEN same.clipper THEN was.reserved ELSE 0 END),
             (CASE WHEN NOT same.clipper THEN their.clipper END, first.currency, false, 0, 0,
              was.clipper_part, was.reserved),
-            (terms.agency, booked.currency, same.agency, now.agency_part, 0,
+            (terms.agency, now.currency, same.agency, now.agency_part, 0,
              CASE WHEN same.agency THEN was.agency_part ELSE 0 END, 0),
             (CASE WHEN NOT same.agency THEN before.agency END, first.currency, false, 0, 0, was.agency_part, 0)
         ) AS side (party, currency, stays, part, reserved, was_part, was_reserved)
@@ -167,8 +170,16 @@ _MOVED = """
                OR now.stage IS DISTINCT FROM was.stage AND side.part <> 0)
     )"""
 
+KIND_OF_MOVE = """
+    CASE WHEN amount > 0 THEN 'earned'
+         WHEN amount < 0 AND observed THEN 'refund'
+         WHEN amount < 0 THEN 'adjustment'
+         WHEN frozen <> 0 THEN 'frozen'
+         ELSE 'moved' END"""
+"""What a change of a sale is to a party; `moved` is told as release and reserve."""
+
 # A sum is told by clip; what only went from one account of the party's to another is told by kind.
-_OF_SALES = """
+_OF_SALES = f"""
     summed AS MATERIALIZED (
         SELECT party, currency, kind, submission_id, product, count(DISTINCT sale_id) AS sales,
                sum(held) AS held, sum(available) AS available, sum(reserve) AS reserve, sum(frozen) AS frozen
@@ -176,12 +187,7 @@ _OF_SALES = """
             SELECT party, currency, sale_id, held, available, reserve, frozen, kind,
                    CASE WHEN kind NOT IN ('frozen', 'moved') THEN submission_id END AS submission_id,
                    CASE WHEN kind NOT IN ('frozen', 'moved') AND submission_id IS NULL THEN product END AS product
-            FROM moved CROSS JOIN LATERAL (SELECT CASE
-                WHEN amount > 0 THEN 'earned'
-                WHEN amount < 0 AND observed THEN 'refund'
-                WHEN amount < 0 THEN 'adjustment'
-                WHEN frozen <> 0 THEN 'frozen'
-                ELSE 'moved' END AS kind) AS named
+            FROM moved CROSS JOIN LATERAL (SELECT {KIND_OF_MOVE} AS kind) AS named
         ) AS each
         GROUP BY 1, 2, 3, 4, 5
     ), of_sales AS (
@@ -193,7 +199,7 @@ _OF_SALES = """
         UNION ALL
         SELECT party, currency, 'reserve', NULL, NULL, sales, 0, -reserve, reserve, 0
         FROM summed WHERE kind = 'moved' AND reserve <> 0
-    )"""
+    )"""  # noqa: S608 - of constants
 
 _OTHERS = f"""
     withheld AS MATERIALIZED (
@@ -231,8 +237,10 @@ _OTHERS = f"""
 _DRAFT = text(f"""
     WITH {_STOOD}, made AS (
         INSERT INTO settlement.statements (
-            book_id, month, party, clipper_id, name, currency, {_each("opening_{0}")}, {_each("closing_{0}")})
-        SELECT :book, :month, stood.party, CASE its.kind WHEN 'clipper' THEN its.party_id END,
+            book_id, month, revision, party, clipper_id, agency_id, name, currency,
+            {_each("opening_{0}")}, {_each("closing_{0}")})
+        SELECT :book, :month, {_REVISION}, stood.party,
+               CASE its.kind WHEN 'clipper' THEN its.party_id END, CASE its.kind WHEN 'agency' THEN its.party_id END,
                coalesce(its.name, CASE stood.party WHEN 'host' THEN book.name ELSE stood.party END), stood.currency,
                {_each("opening_{0}")}, {_each("closing_{0}")}
         FROM stood
@@ -240,7 +248,7 @@ _DRAFT = text(f"""
         LEFT JOIN licensing.parties AS its ON its.kind || '-' || its.party_id = stood.party
         ORDER BY its.kind DESC NULLS FIRST, its.party_id, stood.currency
         RETURNING statement_id, party, currency
-    ), {_MOVED}, {_OF_SALES}, {_OTHERS}, line AS (
+    ), {_CHANGED}, {MOVED}, {_OF_SALES}, {_OTHERS}, line AS (
         SELECT party, currency, kind, submission_id, product, NULL::bigint AS entry_id, NULL AS description, sales,
                held, available, reserve, frozen, 0 AS paying, 0 AS recoverable FROM of_sales
         UNION ALL
@@ -266,10 +274,10 @@ _UNPROVEN = text(f"""
         SELECT statement_id, {_each("sum({0}) AS {0}")}
         FROM settlement.statement_lines
         WHERE book_id = :book AND statement_id IN
-            (SELECT statement_id FROM settlement.statements WHERE book_id = :book AND month = :month)
+            (SELECT statement_id FROM settlement.statements WHERE {_CURRENT})
         GROUP BY statement_id
     ) AS line USING (statement_id)
-    WHERE book_id = :book AND month = :month
+    WHERE {_CURRENT}
       AND ({_each("opening_{0} + coalesce({0}, 0) <> closing_{0}", " OR ")})
     ORDER BY statement_id LIMIT 1
 """)  # noqa: S608 - of constants
@@ -278,19 +286,8 @@ _OUTDATED = text(f"""
     WITH {_STOOD}
     SELECT count(*)
     FROM stood
-    FULL JOIN (SELECT * FROM settlement.statements WHERE book_id = :book AND month = :month) AS its
+    FULL JOIN (SELECT * FROM settlement.statements WHERE {_CURRENT}) AS its
         USING (party, currency)
     WHERE ({_each("stood.opening_{0}")}, {_each("stood.closing_{0}")})
         IS DISTINCT FROM ({_each("its.opening_{0}")}, {_each("its.closing_{0}")})
 """)  # noqa: S608 - of constants
-
-_UNCLOSED = text("""
-    SELECT min(moved.period)
-    FROM ledger.movements AS moved JOIN ledger.accounts AS account USING (book_id, account_id)
-    WHERE moved.book_id = :book AND moved.period < :month
-      AND moved.period > coalesce((SELECT max(period) FROM ledger.period_locks WHERE book_id = :book), '-infinity')
-      AND account.code ~
-          '^(liabilities:(held|available|reserve|frozen|paying)|assets:recoverable):(host|(clipper|agency)-[0-9]+)$'
-      AND NOT EXISTS (SELECT FROM settlement.closings AS its
-                      WHERE its.book_id = :book AND its.month = moved.period AND its.state = 'issued')
-""")

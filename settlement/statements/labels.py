@@ -6,6 +6,8 @@ _EN = {
     "title": "Statement",
     "draft": "Draft, not issued",
     "issued": "Issued {moment}",
+    "superseded": "Issued {moment}, superseded by revision {revision}",
+    "revision": "Revision",
     "host": "Host",
     "party": "For",
     "number": "Statement number",
@@ -44,14 +46,33 @@ _EN = {
     "more": "{count} more lines, all of which are in the CSV and JSON",
     "explained": "The total is what is owed to the party, less what it owes. Lines that only move money between its "
     "own balances add nothing. Opening, lines and closing were proved against the ledger when this was drafted.",
+    "proof": "Proof",
+    "code": "Verification code",
+    "verify": "Check it at",
     "hash": "SHA-256 of the statement as JSON",
+    "seal": "Seal of the books",
+    "sealed": "Number {number}",
+    "unsealed": "Not sealed yet",
+    "proved": "Whoever holds this may ask at the address above whether it still holds; the SHA-256 is that of the file "
+    "statement.json. The seal's hash covers every entry behind this statement.",
     "page": "Page {number} of {count}",
+    "state": "State",
+    "check": "Statement check",
+    "holds": "This statement holds",
+    "holds_text": "It was issued, and nothing has replaced it.",
+    "replaced": "This statement has been replaced",
+    "replaced_text": "Its month was closed again: revision {revision} counts in its place.",
+    "unknown": "No such statement",
+    "unknown_text": "No statement of this code has been issued. Look whether it was typed as it is on the paper.",
+    "compare": "The paper in hand is genuine if it says the same; nothing else is told here.",
 }
 
 _ZH = {
     "title": "结算单",
     "draft": "草稿，尚未签发",
     "issued": "签发于 {moment}",
+    "superseded": "签发于 {moment}，已被第 {revision} 版取代",
+    "revision": "版本",
     "host": "主播方",
     "party": "收款方",
     "number": "结算单号",
@@ -90,8 +111,25 @@ _ZH = {
     "more": "另有 {count} 行，全部明细见 CSV 与 JSON",
     "explained": "合计为应付金额减去应退还金额。仅在自身余额之间转移的行不影响合计。"
     "起草与签发时，期初、明细与期末均已与账簿核对一致。",
+    "proof": "核验",
+    "code": "核验码",
+    "verify": "核验地址",
     "hash": "结算单 JSON 的 SHA-256",
+    "seal": "账簿封印",
+    "sealed": "第 {number} 号",
+    "unsealed": "尚未封印",
+    "proved": "持本结算单者可在上述地址查询其是否有效；SHA-256 即文件 statement.json 的哈希值。"
+    "封印的哈希值涵盖本结算单所依据的全部分录。",
     "page": "第 {number} 页，共 {count} 页",
+    "state": "状态",
+    "check": "结算单核验",
+    "holds": "本结算单有效",
+    "holds_text": "该结算单已签发，且未被取代。",
+    "replaced": "本结算单已被取代",
+    "replaced_text": "该月份已重新结账，以第 {revision} 版为准。",
+    "unknown": "查无此结算单",
+    "unknown_text": "未签发过此核验码的结算单。请核对是否与纸面一致。",
+    "compare": "如手中结算单所载与此一致，即为真实。此处不提供其他信息。",
 }
 
 LABELS: dict[Language, dict[str, str]] = {"en": _EN, "zh": _ZH}

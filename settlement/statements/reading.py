@@ -1,4 +1,7 @@
-"""Statements as their readers see them: a host all of its book, a clipper its own once they are issued."""
+"""Statements as their readers see them: a host all of its book, a clipper or agency its own once they are issued.
+
+What a reopened month had issued stays: it is superseded, and says so.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime
@@ -15,7 +18,7 @@ from settlement.statements.drafting import BALANCES, KINDS
 Kind = Literal[
     "earned", "refund", "adjustment", "true-up", "release", "reserve", "frozen", "recovery", "withholding", "payout"
 ]
-State = Literal["draft", "submitted", "issued"]
+State = Literal["draft", "submitted", "issued", "superseded"]
 
 _AT_ONCE = 5000  # lines of one statement of SQL
 
@@ -32,11 +35,24 @@ class Amounts(msgspec.Struct, frozen=True):
     total: int
 
 
+class StatementSeal(msgspec.Struct, frozen=True):
+    """The seal of the ledger through which every entry of the statement's month is sealed; its hash is in hex."""
+
+    seal_no: int
+    seal_hash: str
+
+
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """A party's month in one currency, in minor units. `host` is the name of the book, `issued_at` null for a draft."""
+    """A party's month in one currency, in minor units. `host` is the name of the book, `issued_at` null for a draft.
+
+    `revision` grows each time the month is reopened. A superseded one tells by which revision it is replaced, which is
+    issued once the month is closed again. `code` is what whoever holds the paper can ask about it. `seal` is null until
+    every entry of the month is sealed.
+    """
 
     statement_id: int
     month: str
+    revision: int
     state: State
     book: str
     host: str
@@ -46,6 +62,9 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     opening: Amounts
     closing: Amounts
     issued_at: datetime | None
+    replaced_by: int | None
+    code: str
+    seal: StatementSeal | None
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -79,11 +98,16 @@ def amounts_of(row: Row[Any], prefix: str = "") -> Amounts:
 
 
 async def find_statement(
-    connection: AsyncConnection, statement_id: int, *, book_id: int | None = None, clipper_id: int | None = None
+    connection: AsyncConnection,
+    statement_id: int,
+    *,
+    book_id: int | None = None,
+    clipper_id: int | None = None,
+    agency_id: int | None = None,
 ) -> tuple[int, Statement]:
-    """The statement and its book: one of the book's, or an issued one of the clipper's. Raises StatementNotFound."""
-    asked = {"book": book_id, "clipper": clipper_id, "statement": statement_id}
-    row = (await connection.execute(_whose(_FIND, book_id, clipper_id), asked)).one_or_none()
+    """The statement and its book: one of the book's, or issued to the clipper or agency. Raises StatementNotFound."""
+    query, whose = _whose(_FIND, book_id, clipper_id, agency_id)
+    row = (await connection.execute(query, {**whose, "statement": statement_id})).one_or_none()
     if row is None:
         raise StatementNotFound("statement", statement_id)
     return row.book_id, _statement(row)
@@ -94,16 +118,17 @@ async def list_statements(
     *,
     book_id: int | None = None,
     clipper_id: int | None = None,
+    agency_id: int | None = None,
     month: date | None = None,
     party: str | None = None,
     currency: str | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[Statement]:
-    """Newest first: a book's, or those of a clipper that are issued."""
+    """Newest first: a book's, or those that were issued to a clipper or agency; of every revision."""
     asked = {"month": month, "party": party, "currency": currency, "before": before or BIGINT_MAX, "limit": limit}
-    whose = {"book": book_id, "clipper": clipper_id}
-    rows = await connection.execute(_whose(_LIST, book_id, clipper_id), {**whose, **asked})
+    query, whose = _whose(_LIST, book_id, clipper_id, agency_id)
+    rows = await connection.execute(query, {**whose, **asked})
     return [_statement(row) for row in rows]
 
 
@@ -143,16 +168,20 @@ async def all_lines(connection: AsyncConnection, book_id: int, statement_id: int
         after = some[-1].line_no
 
 
-def _whose(query: str, book_id: int | None, clipper_id: int | None) -> TextClause:
-    """For either the book or the clipper."""
-    assert (book_id is None) != (clipper_id is None)
-    return text(query.format(_OF_CLIPPER if book_id is None else _OF_BOOK))
+def _whose(
+    query: str, book_id: int | None, clipper_id: int | None, agency_id: int | None
+) -> tuple[TextClause, dict[str, int]]:
+    """For the one of them that asks."""
+    asking = ((_OF_BOOK, book_id), (_OF_CLIPPER, clipper_id), (_OF_AGENCY, agency_id))
+    ((condition, number),) = ((condition, number) for condition, number in asking if number is not None)
+    return text(query.format(condition)), {"whose": number}
 
 
 def _statement(row: Row[Any]) -> Statement:
     return Statement(
         statement_id=row.statement_id,
         month=row.month.isoformat()[:7],
+        revision=row.revision,
         state=row.state,
         book=row.slug,
         host=row.host,
@@ -162,20 +191,35 @@ def _statement(row: Row[Any]) -> Statement:
         opening=amounts_of(row, "opening_"),
         closing=amounts_of(row, "closing_"),
         issued_at=row.issued_at,
+        replaced_by=row.revision + 1 if row.state == "superseded" else None,
+        code=row.code.hex,
+        seal=None if row.seal_no is None else StatementSeal(row.seal_no, row.seal_hash.hex()),
     )
 
 
 # SQL --------------------------------------------------------------------------------------------------------
 
+# A month's statements are of its current revision; those of earlier ones were issued, and what had sealed them is kept
+# with the reopening that replaced them.
 _STATEMENTS = """
-    SELECT its.*, closing.state, book.slug, book.name AS host,
-           CASE closing.state WHEN 'issued' THEN (
+    SELECT its.*, book.slug, book.name AS host, standing.state, seal.seal_no, seal.seal_hash,
+           CASE WHEN standing.state IN ('issued', 'superseded') THEN (
                SELECT max(at) FROM settlement.closing_events AS event
-               WHERE event.book_id = its.book_id AND event.month = its.month AND event.action = 'approved'
+               WHERE event.book_id = its.book_id AND event.month = its.month AND event.revision = its.revision
+                 AND event.action = 'approved'
            ) END AS issued_at
     FROM settlement.statements AS its
     JOIN settlement.closings AS closing USING (book_id, month)
     JOIN ledger.books AS book USING (book_id)
+    CROSS JOIN LATERAL (SELECT
+        CASE WHEN its.revision < closing.revision THEN 'superseded' ELSE closing.state END AS state,
+        CASE WHEN its.revision < closing.revision THEN (
+            SELECT CAST(event.detail ->> 'seal_no' AS integer) FROM settlement.closing_events AS event
+            WHERE event.book_id = its.book_id AND event.month = its.month AND event.revision = its.revision + 1
+              AND event.action = 'reopened'
+        ) ELSE closing.seal_no END AS seal_no
+    ) AS standing
+    LEFT JOIN ledger.seals AS seal ON seal.book_id = its.book_id AND seal.seal_no = standing.seal_no
     WHERE {}
 """
 _FIND = f"{_STATEMENTS} AND its.statement_id = :statement"
@@ -187,8 +231,10 @@ _LIST = f"""
       AND its.statement_id < :before
     ORDER BY its.statement_id DESC LIMIT :limit
 """
-_OF_BOOK = "its.book_id = :book"
-_OF_CLIPPER = "its.clipper_id = :clipper AND closing.state = 'issued'"
+_ISSUED = "standing.state IN ('issued', 'superseded')"
+_OF_BOOK = "its.book_id = :whose"
+_OF_CLIPPER = f"its.clipper_id = :whose AND {_ISSUED}"
+_OF_AGENCY = f"its.agency_id = :whose AND {_ISSUED}"
 _SUMMARIES = text(f"""
     SELECT kind, count(*) AS lines, {", ".join(f"sum({name}) AS {name}" for name in BALANCES)}
     FROM settlement.statement_lines

@@ -27,9 +27,13 @@ _OF_HOSTS = {"offer_id", "case_id", "endpoint_id", "delivery_id", "event_id", "u
     "import_id",
     "sale_id",
     "resolution_id",
+    "adjustment_id",
+    "remittance_id",
     "statement_id",
+    "run_id",
+    "payout_id",
 }
-_OF_PARTIES = _OF_CLIPPERS | {"handle_id", "representation_id", "statement_id"}
+_OF_PARTIES = _OF_CLIPPERS | {"handle_id", "representation_id", "statement_id", "sale_id", "account_id"}
 
 OF_BOOKS = [each for each in OPERATIONS if "book" in each.names]
 OF_PARTIES = [each for each in OPERATIONS if {"clipper", "agency"} & each.names]

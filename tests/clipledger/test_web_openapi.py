@@ -12,7 +12,15 @@ from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from tests.clipledger.front_door import client_of, problem
 
-WITH_LINES = {"/v1/books/{book}/statements/{statement_id}", "/v1/clippers/{clipper}/statements/{statement_id}"}
+WITH_LINES = {
+    "/v1/books/{book}/statements/{statement_id}",
+    "/v1/books/{book}/reports/roll-forward",
+    "/v1/books/{book}/reports/payables-ageing",
+    "/v1/books/{book}/reports/performance",
+    "/v1/clippers/{clipper}/statements/{statement_id}",
+    "/v1/agencies/{agency}/statements/{statement_id}",
+    "/v1/clippers/{clipper}/performance",
+}
 """One thing, whose lines are pages."""
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -58,7 +66,15 @@ def test_every_component_has_a_plain_name_that_is_its_own(document: dict[str, An
 
 
 def test_every_operation_says_what_it_is_for_who_may_and_how_it_fails(document: dict[str, Any]) -> None:
-    public = {("/health", "get"), ("/ready", "get"), ("/v1/session", "post"), ("/v1/certificates/{number}", "get")}
+    public = {
+        ("/health", "get"),
+        ("/ready", "get"),
+        ("/v1/session", "post"),
+        ("/v1/certificates/{number}", "get"),
+        ("/v1/statements/{code}", "get"),
+        ("/v1/webhooks/stripe", "post"),
+        ("/v1/webhooks/stripe-connect", "post"),
+    }
     for path, method, operation in operations(document):
         assert operation["summary"], path
         assert (operation["security"] == []) == ((path, method) in public), path
@@ -77,6 +93,8 @@ def test_every_post_that_changes_anything_asks_for_an_idempotency_key_but_the_lo
         "/v1/session",
         "/v1/books/{book}/judge",  # these two change nothing
         "/v1/books/{book}/offers/{offer_id}/what-if",
+        "/v1/webhooks/stripe",  # whose events have numbers of their own
+        "/v1/webhooks/stripe-connect",
     }
     assert asking <= posts
 

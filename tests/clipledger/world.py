@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import msgspec
 from httpx import AsyncClient, Response
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.access import keys, roles
 from licensing import tables
 from media import tables as media
 from settlement import tables as settlement
+from settlement.payouts import tables as payouts
 from tests.clipledger.front_door import Person, add_user, posting
 from tests.clipledger.operations import Operation
 from tests.licensing.house import LONG_AGO, Granted, Host
@@ -102,6 +103,9 @@ async def things_of(connection: AsyncConnection, host: Host, granted: Granted) -
         "representation_id": await made(tables.representations, "representation_id", **clipper, **proposed),
         "upload_id": await made(media.uploads, "upload_id", **book, **announced),
         **await _sold(connection, host, granted),
+        "statement_id": await _issued(connection, host, granted, agency),
+        **await _paid(connection, host, granted),
+        "line_no": 1,
         "source_id": await made(media.sources, "source_id", **book, title="A stream", live=True, created_by="t"),
     }
 
@@ -121,12 +125,55 @@ async def _sold(connection: AsyncConnection, host: Host, granted: Granted) -> di
     line = {"marketplace": "tiktok-shop", "order_no": "1", "line_no": "1", "currency": "CNY", "product": "1"}
     told = {"as_of": LONG_AGO, "sha256": "0" * 64, "import_id": report, "row_no": 1, "gmv": 0, "net_gmv": 0, "due": 0}
     sold = {"state": "void", "sold_at": LONG_AGO, "sold_on": LONG_AGO.date()}
+    whose = {"grant_id": granted.grant_id, "clipper_id": granted.clipper.clipper_id}
+    proposed = {"kind": "adjustment", "party": "host", "currency": "CNY", "amount": 1, "against": "book", "reason": "x"}
+    came = {"marketplace": "tiktok-shop", "currency": "CNY", "amount": 1, "account": "assets:bank", "reference": "1"}
+    booked = {"received_on": LONG_AGO.date(), "recorded_by": "t", "entry_id": 1}
     rule = {"matches": "content:1", "grant_id": granted.grant_id, "reason": "x", "resolved_by": "t"}
     return {
         "import_id": report,
-        "sale_id": await made(settlement.sales, "sale_id", **line, **told, **sold),
+        "sale_id": await made(settlement.sales, "sale_id", **line, **told, **sold, **whose),
         "resolution_id": await made(settlement.resolutions, "resolution_id", **rule),
+        "adjustment_id": await made(
+            settlement.adjustments, "adjustment_id", **proposed, proposed_by=1, proposed_as="t"
+        ),
+        "remittance_id": await made(settlement.remittances, "remittance_id", **came, **booked),
     }
+
+
+async def _paid(connection: AsyncConnection, host: Host, granted: Granted) -> dict[str, int]:
+    """A run with one payout, and the clipper's account."""
+    paying = {"rail": "stripe", "basis": "available", "pay_on": LONG_AGO.date(), "created_by": "t"}
+    run = insert(payouts.payout_runs).values(book_id=host.book_id, **paying).returning(payouts.payout_runs.c.run_id)
+    run_id = (await connection.execute(run)).scalar_one()
+    party = f"clipper-{granted.clipper.clipper_id}"
+    its = {"book_id": host.book_id, "run_id": run_id, "party": party, "currency": "CNY", "rail": "stripe"}
+    payout = insert(payouts.payouts).values(**its, taken=1, amount=1).returning(payouts.payouts.c.payout_id)
+    place = {"rail": "stripe", "destination": "acct_1", "country": "US", "currencies": ["USD"], "created_by": "t"}
+    account = insert(payouts.payout_accounts).values(**place, party_id=granted.clipper.clipper_id)
+    made = await connection.execute(account.returning(payouts.payout_accounts.c.account_id))
+    return {
+        "run_id": int(run_id),
+        "payout_id": int((await connection.execute(payout)).scalar_one()),
+        "account_id": int(made.scalar_one()),
+    }
+
+
+async def _issued(connection: AsyncConnection, host: Host, granted: Granted, agency_id: int) -> int:
+    """A statement of a month that is issued; it is read by the host, the clipper and an agency."""
+    its = {"book_id": host.book_id, "month": LONG_AGO.date().replace(day=1)}
+    clipper = {"clipper_id": granted.clipper.clipper_id, "party": f"clipper-{granted.clipper.clipper_id}"}
+    amounts = [column.name for column in settlement.statements.c if column.name.startswith(("opening_", "closing_"))]
+    await connection.execute(insert(settlement.closings).values(**its))
+    row = insert(settlement.statements).values(
+        **its, **clipper, **dict.fromkeys(amounts, 0), agency_id=agency_id, name="A clipper", currency="CNY"
+    )
+    number: int = (await connection.execute(row.returning(settlement.statements.c.statement_id))).scalar_one()
+    moved = ("sales", "held", "available", "reserve", "frozen", "paying", "recoverable")
+    line = {"book_id": host.book_id, "statement_id": number, "line_no": 1, "kind": "earned", "product": "1"}
+    await connection.execute(insert(settlement.statement_lines).values(dict.fromkeys(moved, 0) | line))
+    await connection.execute(update(settlement.closings).values(state="issued", submitted_by=1).filter_by(**its))
+    return number
 
 
 async def new_person(connection: AsyncConnection, role: str | None, book: str | None) -> Person:

@@ -21,6 +21,7 @@ NO_ACCOUNT = "LG003"
 LOCKED = "LG005"
 NOT_ENDED = "LG006"
 NO_MIRROR = "LG007"
+NOT_LOCKED = "LG010"
 ISOLATION = "LG009"
 STILL_WAITING = "55P03"  # lock_not_available, after lock_timeout
 
@@ -144,6 +145,16 @@ def posted(
         entry(number, book=book, key=key, on=on, period=period, count=count, reverses=reverses, more=more),
         lines(said, number, book=book, on=on, period=period),
     )
+
+
+def reopened(
+    period: str = "2025-01-01", *, book: str = "{book}", locked_at: str = "l.locked_at", locked_by: str = "l.locked_by"
+) -> str:
+    """The last lock of a book taken back, told as that of a period and of whoever had set it."""
+    return f"""
+        INSERT INTO ledger.period_reopenings (book_id, period, locked_at, locked_by, reopened_by, reason)
+        SELECT {book}, '{period}', {locked_at}, {locked_by}, 'attack', 'attack'
+        FROM ledger.period_locks AS l WHERE l.book_id = {{book}} ORDER BY l.period DESC LIMIT 1"""
 
 
 SEARCHED_FIRST = """

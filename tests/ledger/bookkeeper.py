@@ -15,7 +15,7 @@ from ledger.balances import NOW, Moment, TrialBalance, balance, trial_balance
 from ledger.books import Book, open_book
 from ledger.entries import Entry, Line, NewEntry, Posted, find_entry, post, post_batch, reverse
 from ledger.errors import LedgerError
-from ledger.periods import PeriodLock, lock_period, parse_period
+from ledger.periods import PeriodLock, Reopening, lock_period, parse_period, reopen_period
 from ledger.seals import Seal, seal
 from ledger.statements import Place, StatementLine, account_statement
 from ledger.verification import Verification, verify
@@ -31,7 +31,10 @@ CHART = (
     NewAccount("income:sales", "JPY"),
 )
 
-TABLES = ("books", "accounts", "entries", "postings", "movements", "period_locks", "seals", "sealed_entries")
+TABLES = (
+    *("books", "accounts", "entries", "postings", "movements", "period_locks", "period_reopenings", "seals"),
+    "sealed_entries",
+)
 
 
 def line(said: str) -> Line:
@@ -118,6 +121,10 @@ class Bookkeeper:
     async def lock(self, period: str, by: str = "user:1") -> PeriodLock:
         async with self.engine.begin() as connection:
             return await lock_period(connection, self.book_id, parse_period(period), locked_by=by)
+
+    async def reopen(self, period: str, reason: str = "a late refund", by: str = "user:2") -> Reopening:
+        async with self.engine.begin() as connection:
+            return await reopen_period(connection, self.book_id, parse_period(period), reopened_by=by, reason=reason)
 
     async def balance(self, code: str, moment: Moment = NOW, currency: str = "CNY") -> int:
         account = await self.account(code, currency)

@@ -219,10 +219,10 @@ async def test_a_period_is_locked_and_says_by_whom(desk: Desk) -> None:
     late = await desk.post("entries", sale(day="2026-08-31"))
     kept = await desk.post("entries", sale(day="2026-08-31", period="2026-09"))
 
-    assert before == {"locked_through": None, "locks": []}
+    assert before == {"locked_through": None, "locks": [], "reopenings": []}
     assert (locked.status_code, locked.json()["period"]) == (201, "2026-08")
     assert locked.json()["locked_by"].startswith("key:")
-    assert await desk.read("periods") == {"locked_through": "2026-08", "locks": [locked.json()]}
+    assert await desk.read("periods") == {"locked_through": "2026-08", "locks": [locked.json()], "reopenings": []}
     assert (late.status_code, problem(late)["type"], problem(late)["value"]) == (
         409,
         "/problems/period-locked",

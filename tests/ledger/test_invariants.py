@@ -21,6 +21,7 @@ from tests.ledger.attacks import (
     NO_MIRROR,
     NO_PARENT,
     NOT_ENDED,
+    NOT_LOCKED,
     NOT_NULL,
     NOT_WHOLE,
     SEARCHED_FIRST,
@@ -30,6 +31,7 @@ from tests.ledger.attacks import (
     entry,
     lines,
     posted,
+    reopened,
     together,
 )
 from tests.ledger.bookkeeper import nothing_changes
@@ -169,6 +171,21 @@ REFUSED = {
     "a lock of a book that does not exist": (
         "INSERT INTO ledger.period_locks (book_id, period, locked_by) VALUES (987654321, '2025-02-01', 'attack')",
         NO_PARENT),
+    # 5: a lock is taken back by a reopening alone, and only the last one
+    "a reopening of a month that only a later one locks": (reopened("2024-12-01"), NOT_LOCKED),
+    "a reopening of a month that is open": (reopened("2025-02-01"), NOT_LOCKED),
+    "a reopening of half a month": (reopened("2025-01-15"), NOT_LOCKED),
+    "a reopening of another book": (reopened(book="{other}"), NOT_LOCKED),
+    "a reopening of no book": (reopened(book="987654321"), NO_PARENT),
+    "a reopening of another's lock": (reopened(locked_by="'attack'"), NOT_LOCKED),
+    "a reopening of a lock of another time": (reopened(locked_at="l.locked_at - interval '1 microsecond'"), NOT_LOCKED),
+    "a reopening of a month before the last": (
+        "INSERT INTO ledger.period_locks (book_id, period, locked_by) VALUES ({book}, '2025-02-01', 'attack');\n"
+        + reopened().replace("DESC", "ASC"), NOT_LOCKED),
+    "a reopening by another meaning of the names": (SEARCHED_FIRST + reopened("2024-12-01"), NOT_LOCKED),
+    "a reopening a second time": (
+        reopened() + ";\n" + reopened(), DUPLICATE),
+    "a reopening without a reason": (reopened().replace("'attack'\n", "''\n"), CHECK),
     # 7: an entry is sealed once
     "an entry sealed again": ("""
         INSERT INTO ledger.sealed_entries (book_id, seal_no, leaf_no, entry_id, leaf_hash)
@@ -197,6 +214,7 @@ CHANGES = {
     "postings": "amount = amount + 1",
     "movements": "amount = amount + 1",
     "period_locks": "period = '2024-12-01'",
+    "period_reopenings": "reason = 'attack'",
     "seals": "entry_count = 1",
     "sealed_entries": "leaf_no = leaf_no + 1",
     "currencies": "exponent = 0",
@@ -219,6 +237,10 @@ BY_MISTAKE = {
     "a change of a key where there is a conflict": entry(key="victim") + """
         ON CONFLICT (book_id, idempotency_key) DO UPDATE SET description = 'attack'""",
     "an unlocking": "DELETE FROM ledger.period_locks WHERE book_id = {book}",
+    "an unlocking by merging": """
+        MERGE INTO ledger.period_locks AS l USING (SELECT 1) AS x ON l.book_id = {book} WHEN MATCHED THEN DELETE""",
+    "an unlocking within another statement": """
+        WITH d AS (DELETE FROM ledger.period_locks WHERE book_id = {book}) """ + reopened(),
     "an unsealing": "DELETE FROM ledger.seals WHERE book_id = {book}",
     "a movement by hand": """
         INSERT INTO ledger.movements (book_id, account_id, period, effective_on, recorded_on, stripe, amount)
@@ -295,6 +317,24 @@ async def test_copying_in_is_no_way_around_the_rules(scene: Scene, table: str, r
             with pytest.raises(psycopg.Error) as refused:
                 copy_in(url)
             assert refused.value.sqlstate == expected
+
+
+async def test_the_last_lock_is_taken_back_by_telling_whose_it_was(scene: Scene) -> None:
+    in_january = posted(on="2025-01-15", period="2025-01-01")
+    assert scene.attack(scene.urls.app, in_january) == LOCKED
+    assert scene.attack(scene.urls.app, reopened()) is None
+    assert scene.attack(scene.urls.app, in_january) is None
+    assert scene.attack(scene.urls.app, posted("bank 5, sales -5", "{newer}", key="more", on="2024-12-31",
+                                               period="2024-12-01")) == LOCKED  # fmt: skip
+    assert scene.attack(scene.urls.app, reopened("2024-12-01")) is None  # it has the same lock now
+    assert scene.attack(scene.urls.app, LOCK_MARCH) is None
+
+
+async def test_a_reopening_waits_for_the_entries_that_are_being_posted(scene: Scene) -> None:
+    with psycopg.connect(database.conninfo(scene.urls.app)) as poster:
+        poster.execute(posted().format(**scene.names).encode())
+        assert scene.attack(scene.urls.app, IMPATIENT + reopened()) == STILL_WAITING
+    assert scene.attack(scene.urls.app, reopened()) is None
 
 
 IMPATIENT = "SET LOCAL lock_timeout = '50ms';\n"

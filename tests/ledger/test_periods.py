@@ -1,13 +1,24 @@
 """Periods: months are locked one after the other once they have ended, and then stay as they are."""
 
+import asyncio
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.errors import InvalidPeriod, PeriodLocked, PeriodNotEnded
-from ledger.periods import format_period, list_locks, lock_period, locked_through, month_of, parse_period
+from ledger.errors import InvalidPeriod, PeriodLocked, PeriodNotEnded, PeriodNotLocked
+from ledger.periods import (
+    Reopening,
+    format_period,
+    list_locks,
+    list_reopenings,
+    lock_period,
+    locked_through,
+    month_of,
+    parse_period,
+    reopen_period,
+)
 from tests.ledger.bookkeeper import Bookkeeper, at, entry, facts, nothing_changes, sale
 
 
@@ -121,3 +132,86 @@ async def test_only_a_month_is_locked(keeper: Bookkeeper, day: date) -> None:
         with pytest.raises(InvalidPeriod) as refused:
             await lock_period(connection, keeper.book_id, day, locked_by="user:1")
         assert facts(refused.value)[:2] == ("period", str(day))
+
+
+# Reopening --------------------------------------------------------------------------------------------------
+
+
+async def _locked_through(keeper: Bookkeeper) -> date | None:
+    async with keeper.engine.connect() as connection:
+        return await locked_through(connection, keeper.book_id)
+
+
+async def _reopenings(keeper: Bookkeeper) -> list[Reopening]:
+    async with keeper.engine.connect() as connection:
+        return await list_reopenings(connection, keeper.book_id)
+
+
+async def test_the_last_locked_month_is_reopened_and_those_before_it_stay_locked(keeper: Bookkeeper) -> None:
+    await keeper.post(sale("2025-01-15", 100))
+    lock = await keeper.lock("2025-03", by="user:7")
+    found = await keeper.reopen("2025-03", "a late refund", by="user:2")
+    assert (found.period, found.locked_at, found.locked_by) == (date(2025, 3, 1), lock.locked_at, "user:7")
+    assert (found.reopened_by, found.reason) == ("user:2", "a late refund")
+    assert await _locked_through(keeper) == date(2025, 2, 1)
+    assert (await keeper.post(sale("2025-03-31", 7))).created
+    for day in ("2025-02-28", "2025-01-15", "2024-12-31"):
+        with pytest.raises(PeriodLocked):
+            await keeper.post(sale(day))
+    await keeper.check()
+
+
+async def test_a_reopened_month_is_locked_again_and_can_be_reopened_again(keeper: Bookkeeper) -> None:
+    await keeper.lock("2025-03")
+    first = await keeper.reopen("2025-03", "first")
+    await keeper.lock("2025-03", by="user:8")
+    with pytest.raises(PeriodLocked):
+        await keeper.post(sale("2025-03-15"))
+    second = await keeper.reopen("2025-03", "second")
+    assert [found.locked_by for found in await _reopenings(keeper)] == ["user:8", "user:1"]
+    assert await _reopenings(keeper) == [second, first]
+    await keeper.lock("2025-04")
+    assert await _locked_through(keeper) == date(2025, 4, 1)
+
+
+async def test_months_are_reopened_one_by_one_from_the_last(keeper: Bookkeeper, other: Bookkeeper) -> None:
+    await keeper.lock("2025-01")
+    await keeper.lock("2025-04")
+    async with nothing_changes(keeper, other):
+        for period in ("2025-01", "2025-03", "2025-05"):
+            with pytest.raises(PeriodNotLocked) as refused:
+                await keeper.reopen(period)
+            assert (refused.value.field, refused.value.value) == ("period", period)
+        with pytest.raises(PeriodNotLocked):
+            await other.reopen("2025-04")
+    for period in ("2025-04", "2025-03", "2025-02", "2025-01"):
+        await keeper.reopen(period)
+    assert await _locked_through(keeper) == date(2024, 12, 1)
+    assert await _reopenings(other) == []
+
+
+@pytest.mark.parametrize(
+    ("period", "reason", "field"),
+    [
+        (date(2025, 1, 2), "x", "period"),
+        (date(2025, 1, 1), "", "reason"),
+        (date(2025, 1, 1), "a\0b", "reason"),
+        (date(2025, 1, 1), "\ud800", "reason"),
+        (date(2025, 1, 1), "x" * 2001, "reason"),
+    ],
+)
+async def test_a_reopening_is_of_a_month_and_has_a_reason(
+    keeper: Bookkeeper, period: date, reason: str, field: str
+) -> None:
+    await keeper.lock("2025-01")
+    async with nothing_changes(keeper), keeper.engine.begin() as connection:
+        with pytest.raises(InvalidPeriod) as refused:
+            await reopen_period(connection, keeper.book_id, period, reopened_by="user:2", reason=reason)
+        assert refused.value.field == field
+
+
+async def test_two_who_reopen_at_once_reopen_once(keeper: Bookkeeper) -> None:
+    await keeper.lock("2025-03")
+    outcomes = await asyncio.gather(*(keeper.reopen("2025-03") for _ in range(3)), return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["PeriodNotLocked"] * 2 + ["Reopening"]
+    assert await _locked_through(keeper) == date(2025, 2, 1)

@@ -37,6 +37,24 @@ NOT_THE_SERVICES = {
     "when a lock was made": """
         INSERT INTO ledger.period_locks (book_id, period, locked_by, locked_at)
         VALUES ({book}, '2025-02-01', 'attack', '2025-03-01')""",
+    "when a lock was taken back": """
+        INSERT INTO ledger.period_reopenings
+            (book_id, period, locked_at, locked_by, reopened_by, reason, reopened_at)
+        SELECT book_id, period, locked_at, locked_by, 'attack', 'attack', '2025-03-01'
+        FROM ledger.period_locks WHERE book_id = {book}""",
+    "a lock less": "DELETE FROM ledger.period_locks WHERE book_id = {book}",
+    "another's lock, taken back by a table of its own": """
+        CREATE TEMP TABLE attack (LIKE ledger.period_reopenings INCLUDING DEFAULTS);
+        CREATE TRIGGER attack AFTER INSERT ON attack REFERENCING NEW TABLE AS arrived
+            FOR EACH STATEMENT EXECUTE FUNCTION ledger.accept_reopenings();
+        INSERT INTO attack SELECT book_id, period, locked_at, locked_by, now(), 'attack', 'attack'
+        FROM ledger.period_locks WHERE book_id = {book}""",
+    "a deletion one trigger deep": """
+        CREATE TEMP TABLE attack (x integer);
+        CREATE FUNCTION pg_temp.attack() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN DELETE FROM ledger.period_locks WHERE book_id = {book}; RETURN NULL; END';
+        CREATE TRIGGER attack AFTER INSERT ON attack FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.attack();
+        INSERT INTO attack VALUES (1)""",
     "when a seal was made": """
         INSERT INTO ledger.seals (book_id, seal_no, entry_count, merkle_root, seal_hash, last_transaction_id,
                                   last_entry_id, sealed_at)
@@ -69,6 +87,7 @@ async def test_the_service_may_read_all_and_write_only_what_it_adds(urls: Databa
         ("postings", "INSERT"),
         ("sealed_entries", "INSERT"),
         ("entry_id", "USAGE"),
+        ("find_accounts", "EXECUTE"),
         ("hold_periods_open", "EXECUTE"),
         ("post_entries", "EXECUTE"),
     }
@@ -79,5 +98,5 @@ async def test_no_function_runs_with_its_owners_rights_and_the_callers_names(url
         SELECT proname, proconfig FROM pg_proc WHERE pronamespace = 'ledger'::regnamespace AND prosecdef"""
     with psycopg.connect(database.conninfo(urls.app)) as connection:
         found: dict[str, list[str] | None] = dict(connection.execute(query).fetchall())
-    assert set(found) == {"accept_entries", "apply_postings"}
+    assert set(found) == {"accept_entries", "accept_reopenings", "apply_postings"}
     assert all(settings and "search_path=pg_catalog, pg_temp" in settings for settings in found.values())

@@ -199,6 +199,13 @@ class History(RuleBasedStateMachine):
             self.desk.run(self.keeper.lock(f"{open_[skipped]:%Y-%m}"))
             self.model.locked_through = open_[skipped]
 
+    @precondition(lambda self: self.model.locked_through >= MONTHS[1])
+    @rule()
+    def reopen_the_last_month(self) -> None:
+        last = self.model.locked_through
+        self.desk.run(self.keeper.reopen(f"{last:%Y-%m}"))
+        self.model.locked_through = (last - timedelta(days=1)).replace(day=1)
+
     @rule()
     def seal(self) -> None:
         for made in self.desk.run(self.keeper.seal_all()):

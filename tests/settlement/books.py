@@ -1,5 +1,6 @@
 """A host's book at the end of a month: who closes it, and what its statements say."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.accounts import NewAccount, ensure_accounts
 from ledger.entries import Line as EntryLine
 from ledger.entries import NewEntry, post
-from settlement import closing
+from ledger.seals import seal
+from settlement import checklists, closing
 from settlement.closing import Person
 from settlement.statements.papers import Whole
 from settlement.statements.reading import Amounts, all_lines, list_statements, summaries_of
@@ -20,6 +22,7 @@ from tests.settlement.till import Till
 OCTOBER = date(2026, 10, 1)
 FINANCE, APPROVER = Person(1, "user:1"), Person(2, "user:2")
 CLOSED = "Nothing that matters"
+LATE = "A refund came late"
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,47 @@ class Closer:
         async with self.engine.begin() as connection:
             await closing.approve(connection, self.book_id, month, by)
 
+    async def ask_reopening(self, month: date = OCTOBER, by: Person = FINANCE, reason: str = LATE) -> None:
+        async with self.engine.begin() as connection:
+            await closing.ask_reopening(connection, self.book_id, month, by, reason=reason)
+
+    async def refuse_reopening(self, month: date = OCTOBER, by: Person = APPROVER, reason: str = "It can wait") -> None:
+        async with self.engine.begin() as connection:
+            await closing.refuse_reopening(connection, self.book_id, month, by, reason=reason)
+
+    async def reopen(self, month: date = OCTOBER, by: Person = APPROVER) -> None:
+        async with self.engine.begin() as connection:
+            await closing.reopen(connection, self.book_id, month, by)
+
     async def close(self, month: date = OCTOBER) -> None:
         await self.draft(month)
         await self.submit(month)
         await self.approve(month)
 
-    async def checklist(self, month: date = OCTOBER) -> closing.Checklist:
+    async def seal(self) -> None:
+        """What the job does every few minutes."""
+        async with self.engine.begin() as connection:
+            await seal(connection, self.book_id)
+        async with self.engine.begin() as connection:
+            await closing.seal_issued(connection, self.book_id)
+
+    async def sealed(self, month: date = OCTOBER) -> int:
+        """The month's seal, once no other transaction of the server is older than its entries."""
+        for _ in range(200):
+            if (found := (await self.checklist(month)).seal_no) is not None:
+                return found
+            await asyncio.sleep(0.05)
+            await self.seal()
+        raise AssertionError("it was never sealed")
+
+    async def checklist(self, month: date = OCTOBER) -> checklists.Checklist:
         async with self.engine.connect() as connection:
-            return await closing.checklist(connection, self.book_id, month)
+            return await checklists.checklist(connection, self.book_id, month)
 
     async def statement(self, party: str, month: date = OCTOBER, currency: str = "CNY") -> Whole:
-        """The party's, which there is one of."""
+        """The party's newest."""
         async with self.engine.connect() as connection:
-            (found,) = await list_statements(
+            found, *_ = await list_statements(
                 connection, book_id=self.book_id, month=month, party=party, currency=currency
             )
             summary = await summaries_of(connection, self.book_id, found.statement_id)

@@ -12,4 +12,5 @@ from tests.licensing.house import (  # noqa: F401 - fixtures
     operator,
     web_settings,
 )
+from tests.settlement.agencies import new_agency  # noqa: F401
 from tests.settlement.desk import desk, storage_url, twin  # noqa: F401

@@ -1,4 +1,4 @@
-"""What everybody is owed, as the ledger has it: for finance all parties, for a clipper its own with each host."""
+"""What everybody is owed, as the ledger has it: for finance all parties, for a clipper or agency its own."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from settlement.balances import (
 )
 from tests.clipledger.front_door import Person
 from tests.licensing.house import TERMS, Granted, Host, NewGrant, NewHost, NewUser
+from tests.settlement.agencies import NewAgency
 from tests.settlement.shop import dispute, in_sql, settle
 from tests.settlement.till import TODAY, Till, by, facts, publish
 
@@ -134,8 +135,8 @@ async def test_a_clipper_sees_its_own_with_each_host_and_the_days_ahead(
     await settle(till, RELEASED)
 
     async with till.engine.connect() as connection:
-        found = await earnings(connection, grant.clipper.clipper_id)
-        nothing = await earnings(connection, 2**62)
+        found = await earnings(connection, "clipper", grant.clipper.clipper_id)
+        nothing = await earnings(connection, "clipper", 2**62)
     party = f"clipper-{grant.clipper.clipper_id}"
     ours = Earnings(
         book=till.host.book,
@@ -168,8 +169,50 @@ async def test_what_a_months_close_shared_otherwise_is_among_the_days_ahead(till
         **its,
     )
     async with till.engine.connect() as connection:
-        [found] = await earnings(connection, grant.clipper.clipper_id)
+        [found] = await earnings(connection, "clipper", grant.clipper.clipper_id)
     assert found.releases == [Expected(RELEASED, 5_700 + 300)]
+
+
+async def test_an_agency_sees_its_own_with_each_host_and_the_days_ahead(
+    till: Till, new_agency: NewAgency, new_grant: NewGrant, new_host: NewHost, client: AsyncClient
+) -> None:
+    """A tenth of 100.00 is the agency's."""
+    agency, stranger = await new_agency(), await new_agency()
+    terms, party = agency.in_terms(OURS), agency.party
+    one, two = await new_grant(till.host, terms=terms), await new_grant(till.host, terms=terms)
+    foreign = await new_grant(till.host, terms=stranger.in_terms(OURS))
+    other = Till(till.engine, await new_host())
+    theirs = await new_grant(other.host, terms=terms)
+    later = {"state": "settled", "settled_at": datetime(2026, 10, 22, 4, tzinfo=UTC)}
+    await till.sell(
+        facts(**by(one), **SETTLED, due=10_000),
+        facts(**by(two), **later, due=10_000),
+        facts(**by(two), due=2_000),
+        facts(**by(foreign), due=70_000),
+    )
+    await other.sell(facts(**by(theirs), due=3_000))
+    await settle(till, RELEASED)
+    async with till.engine.connect() as connection:
+        found = await earnings(connection, "agency", agency.agency_id)
+    ours = Earnings(
+        book=till.host.book,
+        host="A host",
+        balance=PartyBalance(party=party, currency="CNY", held=1_000 + 200, available=1_000),
+        releases=[Expected(date(2026, 11, 6), 1_000), Expected(None, 200)],
+        reserve_releases=[],
+    )
+    elsewhere = Earnings(
+        book=other.host.book,
+        host="A host",
+        balance=PartyBalance(party=party, currency="CNY", held=300),
+        releases=[Expected(None, 300)],
+        reserve_releases=[],
+    )
+    assert found == sorted([ours, elsewhere], key=lambda each: each.book)
+    told = await client.get(f"{agency.path}/earnings", headers=agency.person.bearer)
+    assert [each["balance"]["party"] for each in told.json()] == [party, party]
+    for path in (stranger.path, f"/v1/clippers/{agency.agency_id}", one.clipper.path):
+        assert (await client.get(f"{path}/earnings", headers=agency.person.bearer)).status_code == 404
 
 
 # Over HTTP --------------------------------------------------------------------------------------------------

@@ -1,24 +1,19 @@
 """The close of a month: its steps, by whom, what it is closed over, and that what was issued stays."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from litestar import Router
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.access import keys, roles
-from clipledger.settings import Settings
-from clipledger.web.app import create_app
 from ledger.errors import PeriodLocked
 from ledger.periods import lock_period
-from settlement.api import closing as closing_routes
-from settlement.api import statements as statement_routes
+from ledger.seals import find_seal
 from settlement.closing import Person
 from settlement.errors import (
     EarlierMonthOpen,
@@ -30,8 +25,9 @@ from settlement.errors import (
     StatementsOutdated,
     WrongStep,
 )
+from settlement.statements.reading import StatementSeal
 from tests.clipledger.front_door import Person as User
-from tests.clipledger.front_door import client_of, posting, problem
+from tests.clipledger.front_door import posting, problem
 from tests.licensing.house import Granted, Host, NewGrant, NewUser
 from tests.settlement.books import APPROVER, FINANCE, OCTOBER, Closer
 from tests.settlement.shop import dispute, in_sql
@@ -97,14 +93,22 @@ async def test_who_submits_does_not_approve_not_even_by_another_key(till: Till, 
         ((), "submit"),
         ((), "approve"),
         ((), "give_back"),
+        ((), "ask_reopening"),
+        ((), "reopen"),
+        ((), "refuse_reopening"),
         (("draft",), "approve"),
         (("draft",), "give_back"),
         (("draft", "submit"), "submit"),
         (("draft", "submit"), "draft"),
+        (("draft", "submit"), "ask_reopening"),
         (("draft", "submit", "approve"), "approve"),
         (("draft", "submit", "approve"), "draft"),
         (("draft", "submit", "approve"), "submit"),
         (("draft", "submit", "approve"), "give_back"),
+        (("draft", "submit", "approve", "ask_reopening", "reopen"), "submit"),
+        (("draft", "submit", "approve", "ask_reopening", "reopen"), "approve"),
+        (("draft", "submit", "approve", "ask_reopening", "reopen"), "ask_reopening"),
+        (("draft", "submit", "approve", "ask_reopening", "reopen"), "reopen"),
     ],
 )
 async def test_no_step_is_taken_out_of_turn(
@@ -195,6 +199,46 @@ async def test_two_who_approve_at_once_issue_once(till: Till, closer: Closer, gr
     assert [step.action for step in (await closer.checklist()).steps].count("approved") == 1
 
 
+# What seals it ----------------------------------------------------------------------------------------------
+
+
+async def test_an_issued_month_says_through_which_seal_its_entries_are_sealed(
+    till: Till, closer: Closer, grant: Granted
+) -> None:
+    await till.sell(facts(**by(grant)))
+    await closer.close()
+    seal_no = await closer.sealed()
+    its = (await closer.statement("host")).statement
+    async with till.engine.connect() as connection:
+        seal = await find_seal(connection, till.book_id, seal_no)
+    assert its.seal == StatementSeal(seal_no, seal.seal_hash)
+    await till.sell(facts(**by(grant), sold_on=date(2026, 11, 2)))  # of November: it waits for a later seal
+    await closer.seal()
+    assert (await closer.checklist()).seal_no == seal_no
+
+
+async def test_a_month_whose_entries_wait_for_a_transaction_has_no_seal_yet(
+    till: Till, closer: Closer, grant: Granted
+) -> None:
+    async with till.engine.begin() as running:
+        await running.execute(text("SELECT pg_current_xact_id()"))  # older than the entries, and not over
+        await till.sell(facts(**by(grant)))
+        await closer.close()
+        its = (await closer.statement("host")).statement
+        assert ((await closer.checklist()).seal_no, its.state, its.seal) == (None, "issued", None)
+        await closer.seal()
+        assert (await closer.checklist()).seal_no is None
+    assert await closer.sealed() >= 1
+
+
+async def test_a_month_that_is_not_issued_is_of_no_seal(till: Till, closer: Closer, grant: Granted) -> None:
+    await till.sell(facts(**by(grant)))
+    await closer.draft()
+    await closer.seal()
+    its = (await closer.statement("host")).statement
+    assert ((await closer.checklist()).seal_no, its.seal) == (None, None)
+
+
 # What it is closed over -------------------------------------------------------------------------------------
 
 
@@ -253,6 +297,11 @@ async def test_a_month_is_closed_over_exceptions_only_with_a_reason(till: Till, 
                   held, available, reserve, frozen, paying, recoverable
            FROM settlement.statement_lines WHERE book_id = :book""",
         "UPDATE settlement.closings SET state = 'draft' WHERE book_id = :book",
+        "UPDATE settlement.closings SET state = 'open' WHERE book_id = :book",
+        "UPDATE settlement.closings SET state = 'open', revision = revision + 1 WHERE book_id = :book",
+        "UPDATE settlement.closings SET revision = revision + 1 WHERE book_id = :book",
+        "UPDATE settlement.closings SET submitted_by = 9 WHERE book_id = :book",
+        "UPDATE settlement.statements SET revision = 2 WHERE book_id = :book",
         "DELETE FROM settlement.closings WHERE book_id = :book",
         "UPDATE settlement.closing_events SET user_id = 9 WHERE book_id = :book",
         "DELETE FROM settlement.closing_events WHERE book_id = :book",
@@ -280,19 +329,6 @@ async def test_what_was_issued_is_never_changed(
 # Over HTTP --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-async def web(web_settings: Settings, app_engine: AsyncEngine) -> AsyncIterator[AsyncClient]:
-    """The application, with these routes where it has none of them itself."""
-    app = create_app(web_settings, app_engine)
-    if not any("/months/" in route.path for route in app.routes):
-        host = [*closing_routes.HOST_ROUTES, *statement_routes.HOST_ROUTES]
-        routes = [Router("/v1/books/{book:str}", route_handlers=host)]
-        routes.append(Router("/v1/clippers/{clipper:int}", route_handlers=statement_routes.CLIPPER_ROUTES))
-        app = create_app(web_settings, app_engine, routes=routes)
-    async with client_of(app) as made:
-        yield made
-
-
 @pytest.fixture
 async def finance(new_user: NewUser, host: Host) -> User:
     return await new_user(roles.ROLES["finance"], "finance", host.book)
@@ -303,14 +339,16 @@ async def approver(new_user: NewUser, host: Host) -> User:
     return await new_user(roles.ROLES["approver"], "approver", host.book)
 
 
-async def test_a_month_over_http(web: AsyncClient, till: Till, grant: Granted, finance: User, approver: User) -> None:
+async def test_a_month_over_http(
+    client: AsyncClient, till: Till, grant: Granted, finance: User, approver: User
+) -> None:
     await till.sell(facts(**by(grant), due=13_020), facts(**by(grant), due=100, product="18"), facts(due=100))
     month = f"{till.host.path}/months/2026-10"
 
     async def post(step: str, who: User, body: Any = None) -> Any:
-        return await web.post(f"{month}/{step}", headers=posting(who), json=body)
+        return await client.post(f"{month}/{step}", headers=posting(who), json=body)
 
-    assert (await web.get(month, headers=finance.bearer)).json()["state"] == "open"
+    assert (await client.get(month, headers=finance.bearer)).json()["state"] == "open"
     assert (await post("draft", approver)).status_code == 403
     assert (await post("draft", finance)).json()["state"] == "draft"
     assert problem(await post("submit", finance, {}))["type"] == "/problems/exceptions-open"
@@ -323,28 +361,31 @@ async def test_a_month_over_http(web: AsyncClient, till: Till, grant: Granted, f
     assert problem(await post("approve", approver))["type"] == "/problems/wrong-step"
 
     clipper = f"clipper-{grant.clipper.clipper_id}"
-    found = (await web.get(f"{till.host.path}/statements?month=2026-10&party={clipper}", headers=finance.bearer)).json()
+    found = (
+        await client.get(f"{till.host.path}/statements?month=2026-10&party={clipper}", headers=finance.bearer)
+    ).json()
     (its,) = found["data"]
     assert (its["closing"]["total"], its["state"]) == (7_478, "issued")
     for path, who in ((till.host.path, finance), (grant.clipper.path, grant.clipper.person)):
         place = f"{path}/statements/{its['statement_id']}"
-        shown = (await web.get(place, headers=who.bearer)).json()
+        shown = (await client.get(place, headers=who.bearer)).json()
         lines = [(line["kind"], line["product"], line["amounts"]["held"]) for line in shown["lines"]["data"]]
         assert lines == [("earned", "17", 7_421), ("earned", "18", 57)]
         files = {
-            form: await web.get(f"{place}/statement.{form}", headers=who.bearer) for form in ("json", "csv", "pdf")
+            form: await client.get(f"{place}/statement.{form}", headers=who.bearer) for form in ("json", "csv", "pdf")
         }
-        assert files["json"].json()["statement"] == its
+        later = ("replaced_by", "seal")  # what is learned after it was issued
+        assert files["json"].json()["statement"] == {name: its[name] for name in its if name not in later}
         assert files["csv"].headers["content-type"] == "text/csv; charset=utf-8"
         assert "74.21" in files["csv"].text
         assert files["pdf"].content.startswith(b"%PDF-")
         assert f'2026-10-{clipper}-CNY-en.pdf"' in files["pdf"].headers["content-disposition"]
-    own = (await web.get(f"{grant.clipper.path}/statements", headers=grant.clipper.person.bearer)).json()
+    own = (await client.get(f"{grant.clipper.path}/statements", headers=grant.clipper.person.bearer)).json()
     assert own["data"] == [its]
 
 
 async def test_one_person_with_two_keys_is_one_person(
-    web: AsyncClient, app_engine: AsyncEngine, till: Till, grant: Granted, finance: User
+    client: AsyncClient, app_engine: AsyncEngine, till: Till, grant: Granted, finance: User
 ) -> None:
     await till.sell(facts(**by(grant)))
     async with app_engine.begin() as connection:
@@ -352,26 +393,26 @@ async def test_one_person_with_two_keys_is_one_person(
         token = (await keys.create_key(connection, finance.user_id, "other", roles.ROLES["approver"]))[1]
     other = User(finance.user_id, finance.email, token)
     month = f"{till.host.path}/months/2026-10"
-    await web.post(f"{month}/draft", headers=posting(finance))
-    assert (await web.post(f"{month}/submit", headers=posting(finance), json={})).status_code == 200
-    refused = await web.post(f"{month}/approve", headers=posting(other))
+    await client.post(f"{month}/draft", headers=posting(finance))
+    assert (await client.post(f"{month}/submit", headers=posting(finance), json={})).status_code == 200
+    refused = await client.post(f"{month}/approve", headers=posting(other))
     assert problem(refused)["type"] == "/problems/same-person"
 
 
 @pytest.mark.parametrize("month", ["2026-13", "0001-01", "9999-12", "october", "2026-10-01", "%00", "%EF%BF%BD"])
 async def test_what_is_no_month_is_refused(
-    web: AsyncClient, till: Till, finance: User, approver: User, month: str
+    client: AsyncClient, till: Till, finance: User, approver: User, month: str
 ) -> None:
     path = f"{till.host.path}/months/{month}"
-    assert (await web.get(path, headers=finance.bearer)).status_code == 422
-    assert (await web.post(f"{path}/draft", headers=posting(finance))).status_code == 422
+    assert (await client.get(path, headers=finance.bearer)).status_code == 422
+    assert (await client.post(f"{path}/draft", headers=posting(finance))).status_code == 422
     for step, who in (("submit", finance), ("return", approver)):
-        answer = await web.post(f"{path}/{step}", headers=posting(who), json={"reason": "x"})
+        answer = await client.post(f"{path}/{step}", headers=posting(who), json={"reason": "x"})
         assert answer.status_code in (409, 422)
 
 
 async def test_statements_of_others_are_not_found(
-    web: AsyncClient, till: Till, grant: Granted, closer: Closer, finance: User, new_grant: NewGrant, host: Host
+    client: AsyncClient, till: Till, grant: Granted, closer: Closer, finance: User, new_grant: NewGrant, host: Host
 ) -> None:
     other = await new_grant(host)
     await till.sell(facts(**by(grant)), facts(**by(other)))
@@ -380,9 +421,12 @@ async def test_statements_of_others_are_not_found(
     for number in (theirs, 2**63 - 1, 2**63):
         for form in ("", "/statement.json", "/statement.csv", "/statement.pdf"):
             place = f"{grant.clipper.path}/statements/{number}{form}"
-            assert (await web.get(place, headers=grant.clipper.person.bearer)).status_code == 404
+            assert (await client.get(place, headers=grant.clipper.person.bearer)).status_code == 404
     for query in ("party=x", "currency=cny", "month=x", "limit=0", "cursor=x"):
-        assert (await web.get(f"{till.host.path}/statements?{query}", headers=finance.bearer)).status_code in (400, 422)
+        assert (await client.get(f"{till.host.path}/statements?{query}", headers=finance.bearer)).status_code in (
+            400,
+            422,
+        )
 
 
 def test_every_refusal_says_what_it_breaks() -> None:

@@ -26,6 +26,7 @@ SPLIT = SplitRule(
     shares=(Share("host", 4), Share("clipper", 6)),
 )
 OURS = msgspec.structs.replace(TERMS, split=SPLIT, agency=9, hold_days=10, reserve="10%", reserve_days=30)
+HERE = "https://clips.example.com"
 SETTLED = {"state": "settled", "settled_at": datetime(2026, 10, 10, 4, tzinfo=UTC)}
 """On 10 October; the hold ends on the 20th."""
 
@@ -239,11 +240,11 @@ async def test_the_same_statement_gives_the_same_bytes(till: Till, closer: Close
     assert papers.json_of(first) == papers.json_of(second)
     assert papers.csv_of(first) == papers.csv_of(second)
     for language in ("en", "zh"):
-        paper = papers.pdf_of(first, language)
-        assert paper == papers.pdf_of(second, language)
+        paper = papers.pdf_of(first, language, HERE)
+        assert paper == papers.pdf_of(second, language, HERE)
         assert paper.startswith(b"%PDF-")
         assert b"pdfuaid:part" in paper
-    assert papers.pdf_of(first, "en") != papers.pdf_of(first, "zh")
+    assert papers.pdf_of(first, "en", HERE) != papers.pdf_of(first, "zh", HERE)
 
 
 async def test_no_cell_of_a_csv_is_a_formula_and_numbers_stay_numbers(
@@ -271,7 +272,7 @@ async def test_a_paper_of_very_many_lines_names_the_rest_in_one(
     await closer.draft()
     whole = await closer.statement(party(grant))
     monkeypatch.setattr(papers, "_MOST_PRINTED", 3)
-    document = papers._document(whole, "en")
+    document = papers._document(whole, "en", HERE)
     assert len(document["lines"]) == 4
     assert document["lines"][-1] == (
         "", "2 more lines, all of which are in the CSV and JSON", "", "1.02", "Held 1.02"

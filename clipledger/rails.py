@@ -1,0 +1,62 @@
+"""The rails that this installation pays by, put together from its settings.
+
+The SDK is imported where there is a key only: it takes most of a second.
+"""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from clipledger.settings import Settings, StripeSettings
+from settlement.api.stripe_webhooks import StripeSecrets
+from settlement.payouts.halts import Rails
+from settlement.payouts.payees import NoPayees
+
+if TYPE_CHECKING:
+    from stripe import StripeClient
+
+    from settlement.payouts.stripe_events import Acting
+    from settlement.payouts.stripe_payees import Payees
+
+
+def rails_of(settings: Settings) -> Rails:
+    """None is there without a setting that says how to pay by it."""
+    if settings.stripe is None:
+        return Rails({})
+    from settlement.rails.stripe_rail import StripeRail
+
+    return Rails({"stripe": StripeRail(stripe_client_of(settings.stripe))})
+
+
+def payees_of(settings: Settings, engine: AsyncEngine) -> "Payees | NoPayees":
+    """Those of the platform's account at Stripe, if there is one."""
+    if settings.stripe is None:
+        return NoPayees(engine)
+    from settlement.payouts.stripe_payees import Payees
+
+    return Payees(engine, stripe_client_of(settings.stripe), settings.stripe.country)
+
+
+def acting_of(settings: Settings, engine: AsyncEngine) -> "Acting | None":
+    """What is done about Stripe's events."""
+    if settings.stripe is None:
+        return None
+    from settlement.payouts.stripe_events import Acting
+    from settlement.payouts.stripe_payees import Payees
+
+    payees = Payees(engine, stripe_client_of(settings.stripe), settings.stripe.country)
+    return Acting(engine, rails_of(settings).of("stripe"), payees)
+
+
+def stripe_secrets_of(settings: Settings) -> StripeSecrets:
+    """By which Stripe signs its webhooks."""
+    if settings.stripe is None:
+        return StripeSecrets(None, None)
+    return StripeSecrets(settings.stripe.webhook_secret, settings.stripe.connect_webhook_secret)
+
+
+def stripe_client_of(stripe: StripeSettings) -> "StripeClient":
+    """For payees' accounts, and for looking at what webhooks tell of."""
+    from settlement.rails.stripe_client import stripe_client
+
+    return stripe_client(stripe.key, api_base=stripe.api)

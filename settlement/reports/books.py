@@ -1,0 +1,45 @@
+"""Which book a report is of, and the addresses at which its numbers are told apart."""
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date
+from urllib.parse import urlencode
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Links = Mapping[str, str]
+"""By the names of figures: the address of what they are made of."""
+
+
+class Book(Struct, frozen=True):
+    """`today` is the day it is by the book's calendar."""
+
+    slug: str
+    today: date
+
+    def link(self, path: str, **query: object) -> str:
+        """An address in the book; what of the query is null is left out."""
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        return f"/v1/books/{self.slug}/{path}{'?' if asked else ''}{asked}"
+
+
+def month_end(month: date) -> date:
+    """The last day of the month that the day is in."""
+    return month.replace(day=monthrange(month.year, month.month)[1])
+
+
+async def find_reported(connection: AsyncConnection, book_id: int) -> Book:
+    """The book."""
+    return Book(*(await connection.execute(_BOOK, {"book": book_id})).one())
+
+
+_BOOK = text("SELECT slug, CAST(now() AT TIME ZONE time_zone AS date) FROM ledger.books WHERE book_id = :book")
+
+PARTY_ACCOUNTS = """
+    SELECT account_id, currency, split_part(code, ':', 2) AS balance, split_part(code, ':', 3) AS party
+    FROM ledger.accounts
+    WHERE book_id = :book AND code ~
+        '^(liabilities:(held|available|reserve|frozen|paying)|assets:recoverable):(host|(clipper|agency)-[0-9]+)$'
+"""
