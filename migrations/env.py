@@ -14,6 +14,7 @@ TABLE_MODULES = (
     "licensing.tables",
     "media.tables",
     "settlement.payouts.tables",
+    "settlement.reconciliation.tables",
     "clipledger.access.tables",
 )
 

@@ -107,16 +107,18 @@ async def write_rows(connection: AsyncConnection, observations: str, parked: str
 FACTS = Sale.__struct_fields__[1 : Sale.__struct_fields__.index("rule")]
 """What a sale has of its newest observation, as columns; the first three name its line."""
 
-OBSERVED = """
+_OF_IMPORT = "(SELECT {} FROM settlement.imports WHERE book_id = %(book)s AND import_id = %(import)s)"
+_SOLD_AT = f"coalesce(o.placed_at, {_OF_IMPORT.format('as_of')})"
+
+OBSERVED = f"""
     (
-        SELECT o.*, i.as_of, i.sha256, coalesce(o.placed_at, i.as_of) AS sold_at,
-               (coalesce(o.placed_at, i.as_of) AT TIME ZONE b.time_zone)::date AS sold_on
+        SELECT o.*, {_OF_IMPORT.format("as_of")} AS as_of, {_OF_IMPORT.format("sha256")} AS sha256,
+               {_SOLD_AT} AS sold_at,
+               ({_SOLD_AT} AT TIME ZONE (SELECT time_zone FROM ledger.books WHERE book_id = %(book)s))::date AS sold_on
         FROM settlement.observations AS o
-        JOIN settlement.imports AS i USING (book_id, import_id)
-        JOIN ledger.books AS b USING (book_id)
         WHERE o.book_id = %(book)s AND o.import_id = %(import)s AND o.row_no = told.row_no
         OFFSET 0
-    )"""
+    )"""  # noqa: S608 - of constants
 """A FROM item: the observation of an import that `told.row_no` names, with all FACTS."""
 
 # A line that is told twice counts as the later row tells it. IS TRUE keeps the sale's look-up to the one index that has

@@ -26,8 +26,8 @@ _Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, examples=["
 class NewRun(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """By which rail, and whether issued statements say how much, or all that is available is paid."""
 
-    rail: RailName = "stripe"
-    basis: Basis = "statement"
+    rail: Annotated[RailName, msgspec.Meta(examples=["stripe"])] = "stripe"
+    basis: Annotated[Basis, msgspec.Meta(examples=["available"])] = "statement"
 
 
 class RunReason(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

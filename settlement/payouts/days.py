@@ -7,7 +7,7 @@ that jumps, a summer time or a service that was down changes nothing: what is du
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -30,11 +30,11 @@ class PayDays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     book's clock. Saturdays, Sundays and `holidays` are no business days.
     """
 
-    cadence: Cadence
-    days: tuple[int, ...]
-    hour: int = 9
-    business_day: BusinessDay = "next"
-    holidays: tuple[date, ...] = ()
+    cadence: Annotated[Cadence, msgspec.Meta(examples=["semi-monthly"])]
+    days: Annotated[tuple[int, ...], msgspec.Meta(examples=[[15, 31]])]
+    hour: Annotated[int, msgspec.Meta(examples=[9])] = 9
+    business_day: Annotated[BusinessDay, msgspec.Meta(examples=["next"])] = "next"
+    holidays: Annotated[tuple[date, ...], msgspec.Meta(examples=[["2026-10-01", "2026-10-02"]])] = ()
 
 
 def check_days(days: PayDays) -> None:

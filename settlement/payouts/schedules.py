@@ -1,6 +1,7 @@
 """Schedules: when a book pays by itself. On each day of payment a run is drafted; two people let it go."""
 
 from datetime import date, datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,8 +22,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """When a book pays, by which rail, and whether as issued statements say or all that is available."""
 
     days: PayDays
-    rail: RailName = "stripe"
-    basis: Basis = "statement"
+    rail: Annotated[RailName, msgspec.Meta(examples=["stripe"])] = "stripe"
+    basis: Annotated[Basis, msgspec.Meta(examples=["statement"])] = "statement"
     active: bool = True
 
 
