@@ -177,11 +177,13 @@ async def import_reports(context: JobContext) -> None:
 
 
 async def settle_books(context: JobContext) -> None:
-    """Sales that a person, a claim or the calendar moves, in every book. Raises ExceptionGroup."""
+    """Sales that a person, a claim or the calendar moves, in every book, and how they sold. Raises ExceptionGroup."""
+    from settlement.facts import refresh_facts
     from settlement.settling import settle_due
 
     engine = _engine(context)
     await _one_by_one(_books(engine), {settle_due.__name__: partial(settle_due, engine)})
+    await _book_by_book(engine, _books(engine), refresh_facts)
 
 
 async def draft_payouts(context: JobContext) -> None:

@@ -23,9 +23,9 @@ MIGRATION_LOCK = 0x636C6970_6C656467
 
 
 def declared_tables() -> list[MetaData]:
-    """The tables that the rooms declare; a room without tables has no such module yet."""
+    """The tables that the rooms declare, each room's once; a room without tables has no such module yet."""
     found = [name for name in TABLE_MODULES if importlib.util.find_spec(name)]
-    return [importlib.import_module(name).metadata for name in found]
+    return [*dict.fromkeys(importlib.import_module(name).metadata for name in found)]
 
 
 def include_name(name: str | None, type_: str, _parents: object) -> bool:

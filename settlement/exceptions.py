@@ -71,7 +71,7 @@ _MATTERS = text("""
         UNION ALL
         SELECT 6, 'open-payouts', count(*), payout.state, payout.currency, sum(payout.amount)
         FROM settlement.payouts AS payout JOIN settlement.payout_runs AS run USING (book_id, run_id)
-        WHERE payout.book_id = :book AND payout.state IN ('unknown', 'refused', 'sent') AND run.pay_on < :before
+        WHERE payout.book_id = :book AND payout.state IN ('filed', 'unknown', 'refused', 'sent') AND run.pay_on < :before
         GROUP BY payout.state, payout.currency
     ) AS its
     JOIN ledger.books AS book ON book.book_id = :book

@@ -4,6 +4,7 @@ The stories are imported when they are told: with numpy and SciPy behind them, n
 """
 
 import asyncio
+import logging
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+import structlog
 from rich.console import Console
 
 from clipledger import database
@@ -96,6 +98,7 @@ _CLEAR = (
 def _told() -> Iterator[tuple[Settings, Console]]:
     """The demo's own settings, in an empty folder; what goes wrong ends the command with a clear line."""
     console = Console(highlight=False, soft_wrap=True)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))  # the story tells the rest
     try:
         settings = Settings.from_environment()
         own = replace(settings, var=settings.var / "demo", database_url=None, database_owner_url=None)

@@ -18,6 +18,7 @@ The settlement: what a marketplace reports is posted, explained, released and st
 
 settlement.py the story until money is released: reports, suspense, a sale explained
 closing.py    the month's close, and Ana's statement
+paying.py     what it says is paid, through the Stripe sandbox
 orders.py     what the marketplace reports
 
 The month: a host's sales go through the books.

@@ -23,12 +23,16 @@ from settlement.statements.papers import Whole, pdf_of
 from settlement.statements.reading import Amounts, all_lines, list_statements, summaries_of
 
 
-async def tell(stage: Stage, clipper_id: int, month: date) -> None:
-    """Leave Ana's statement in the stage's folder. Raises DemoError where a result is not what it must be."""
+async def tell(stage: Stage, clipper_id: int, month: date) -> tuple[Person, Person]:
+    """Leave Ana's statement in the stage's folder; who submitted it, and who approved.
+
+    Raises DemoError where a result is not what it must be.
+    """
     story = _Closing(stage, clipper_party(clipper_id), month)
-    await story.close()
+    mei, tom = await story.close()
     await story.state()
     await story.show_balances()
+    return mei, tom
 
 
 class _Closing:
@@ -40,7 +44,7 @@ class _Closing:
         self.party = party
         self.month = month
 
-    async def close(self) -> None:
+    async def close(self) -> tuple[Person, Person]:
         self.paper.chapter(f"{self.month:%B %Y} is closed")
         its = (self.book_id, self.month)
         mei, tom = await self._person("Mei"), await self._person("Tom")
@@ -60,6 +64,7 @@ class _Closing:
             found = await checklist(connection, *its)
         must((found.state, found.locked, found.exceptions) == ("issued", True, []), "the month is issued and locked")
         self.paper.say("Tom approves them: they are issued, and the month is locked.")
+        return mei, tom
 
     async def _person(self, name: str) -> Person:
         async with self.engine.begin() as connection:

@@ -1,6 +1,6 @@
 """The story of the settlement: a marketplace reports what was sold, and each sale finds its way into the books.
 
-How its month is closed is told by `clipledger.demo.closing`.
+How its month is closed is told by `clipledger.demo.closing`, how Ana is paid by `clipledger.demo.paying`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from clipledger import database
-from clipledger.demo import closing, licence, orders
+from clipledger.demo import closing, licence, orders, paying
 from clipledger.demo.checks import must
 from clipledger.demo.licensed import ANA, HANDLE, LILI
 from clipledger.demo.orders import CLIP, CURRENCY, REPOST
@@ -64,7 +64,8 @@ async def tell(stage: Stage) -> None:
     await story.import_later()
     await story.explain()
     await story.release()
-    await closing.tell(stage, found[0].clipper_id, month)
+    mei, tom = await closing.tell(stage, found[0].clipper_id, month)
+    await paying.tell(stage, found[0].clipper_id, mei, tom)
 
 
 class _Story:

@@ -5,13 +5,13 @@
 -- `liabilities:paying:{party}` until it is confirmed, or goes back to available.
 
 -- Where a party is paid to. A clipper's or an agency's is its own, whichever host pays (`party_id`); a host's is its
--- book's. Only the newest that is not closed counts. `details` are of a bank account, for a bank file.
+-- book's. Only the newest that is not closed counts. `details` are of the bank account, for a bank file.
 CREATE TABLE settlement.payout_accounts (
     account_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     party_id     bigint,
     book_id      bigint,
     rail         text COLLATE "C" NOT NULL CHECK (rail IN ('stripe', 'bank-file')),
-    destination  text COLLATE "C" NOT NULL,  -- Stripe's account, or the bank account's number
+    destination  text COLLATE "C" NOT NULL,  -- Stripe's account, or our name for a bank account
     country      text COLLATE "C" NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
     currencies   text[] COLLATE "C" NOT NULL,
     state        text COLLATE "C" NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'active', 'blocked', 'closed')),
@@ -86,6 +86,38 @@ CREATE TABLE settlement.payout_run_events (
     CONSTRAINT payout_run_events_run FOREIGN KEY (book_id, run_id) REFERENCES settlement.payout_runs
 );
 
+-- A book's own bank accounts, which its files pay from, by what they are kept in.
+CREATE TABLE settlement.bank_accounts (
+    book_id    bigint NOT NULL,
+    currency   text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    details    jsonb NOT NULL,
+    updated_by text NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (book_id, currency)
+);
+
+-- A file for the bank, as it was made: whenever it is asked for, these bytes. Whoever made it may have given it to the
+-- bank, so that its payments count as sent from then on.
+CREATE TABLE settlement.payout_files (
+    book_id    bigint NOT NULL,
+    file_id    bigint GENERATED ALWAYS AS IDENTITY,
+    run_id     bigint NOT NULL,
+    message_id text COLLATE "C" NOT NULL,
+    sha256     text COLLATE "C" NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    content    bytea NOT NULL,
+    payments   integer NOT NULL CHECK (payments >= 1),
+    totals     jsonb NOT NULL,  -- minor units, by currency
+    execute_on date NOT NULL,
+    user_id    bigint,          -- null on the command line
+    made_by    text NOT NULL,
+    made_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (book_id, file_id),
+    CONSTRAINT payout_files_run FOREIGN KEY (book_id, run_id) REFERENCES settlement.payout_runs,
+    CONSTRAINT payout_files_message UNIQUE (book_id, message_id)
+);
+
+CREATE INDEX payout_files_of_run ON settlement.payout_files (book_id, run_id);
+
 -- What one party is paid in one currency by one run. What is `taken` from available, less what is recovered and withheld, is
 -- the amount.
 --
@@ -93,10 +125,11 @@ CREATE TABLE settlement.payout_run_events (
 -- left-out   not paid by this run, `code` and `reason` say why; nothing is booked
 -- ready      approved: booked as paying; not sent yet (again from `next_attempt_at` on)
 -- sending    a call is or was under way: whether it had an effect is not known before its answer is recorded
--- sent       the rail has it, as `reference`; in transit
+-- filed      goes into the run's next file for the bank; nothing has left the house
+-- sent       the rail has it, as `reference`, or a file for the bank holds it; in transit
 -- paid       confirmed; it may still come back
 -- refused    the rail will not do it as things are, see `code`, `reason`, `fixed_by`; still booked as paying
--- unknown    no answer; looked up by `transfer_group`, never blindly sent again
+-- unknown    no answer, or two that contradict; looked up by `transfer_group` or `key`, never blindly sent again
 -- returned   it came back, and is available again
 -- cancelled  taken back before it was sent, and available again
 CREATE TABLE settlement.payouts (
@@ -113,7 +146,7 @@ CREATE TABLE settlement.payouts (
     account_id      bigint REFERENCES settlement.payout_accounts,
     destination     text COLLATE "C",
     state           text COLLATE "C" NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'left-out', 'ready', 'sending',
-                    'sent', 'paid', 'refused', 'unknown', 'returned', 'cancelled')),
+                    'filed', 'sent', 'paid', 'refused', 'unknown', 'returned', 'cancelled')),
     key             text COLLATE "C",           -- the idempotency key of the next or last call
     transfer_group  text COLLATE "C",
     request_sha256  text COLLATE "C",
@@ -135,8 +168,14 @@ CREATE TABLE settlement.payouts (
     sent_at         timestamptz,
     ended_at        timestamptz,
     returned        bigint NOT NULL DEFAULT 0,  -- of the amount, what has come back
+    file_id         bigint,                     -- which holds it, by its `key`
     PRIMARY KEY (book_id, payout_id),
     CONSTRAINT payouts_run FOREIGN KEY (book_id, run_id) REFERENCES settlement.payout_runs,
+    CONSTRAINT payouts_file FOREIGN KEY (book_id, file_id) REFERENCES settlement.payout_files,
+    CONSTRAINT payouts_filed CHECK (CASE rail WHEN 'bank-file'
+        THEN (file_id IS NULL OR state IN ('sent', 'paid', 'refused', 'unknown', 'returned', 'cancelled'))
+             AND (file_id IS NOT NULL OR state NOT IN ('sent', 'paid', 'returned'))
+        ELSE state <> 'filed' AND file_id IS NULL END),
     CONSTRAINT payouts_party UNIQUE (book_id, run_id, party, currency),
     CONSTRAINT payouts_amount CHECK (taken - recovery - withheld = amount),
     CONSTRAINT payouts_intent CHECK (state IN ('planned', 'left-out') OR
@@ -148,6 +187,7 @@ CREATE TABLE settlement.payouts (
 
 CREATE UNIQUE INDEX payouts_key ON settlement.payouts (book_id, key) WHERE key IS NOT NULL;
 CREATE INDEX payouts_to_send ON settlement.payouts (book_id, payout_id) WHERE state IN ('ready', 'sending', 'unknown');
+CREATE INDEX payouts_filed ON settlement.payouts (book_id, run_id) WHERE state = 'filed';
 CREATE INDEX payouts_by_reference ON settlement.payouts (reference) WHERE reference IS NOT NULL;
 CREATE INDEX payouts_by_group ON settlement.payouts (transfer_group) WHERE transfer_group IS NOT NULL;
 CREATE INDEX payouts_of_party ON settlement.payouts (party, payout_id);
@@ -163,6 +203,40 @@ CREATE TABLE settlement.payout_events (
     at        timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (book_id, payout_id, event_no),
     CONSTRAINT payout_events_payout FOREIGN KEY (book_id, payout_id) REFERENCES settlement.payouts
+);
+
+-- What a file holds: each key goes into one file, ever. `told` is the bank's last word on it, or a person's that the bank
+-- has not paid it and won't.
+CREATE TABLE settlement.payout_file_lines (
+    book_id   bigint NOT NULL,
+    key       text COLLATE "C" NOT NULL,
+    file_id   bigint NOT NULL,
+    payout_id bigint NOT NULL,
+    batch_id  text COLLATE "C" NOT NULL,
+    amount    bigint NOT NULL CHECK (amount > 0),
+    currency  text COLLATE "C" NOT NULL,
+    told      text COLLATE "C" CHECK (told IN ('pending', 'settled', 'rejected', 'duplicate', 'not-paid')),
+    told_at   timestamptz,
+    PRIMARY KEY (book_id, key),
+    CONSTRAINT payout_file_lines_file FOREIGN KEY (book_id, file_id) REFERENCES settlement.payout_files,
+    CONSTRAINT payout_file_lines_payout FOREIGN KEY (book_id, payout_id) REFERENCES settlement.payouts,
+    CONSTRAINT payout_file_lines_told CHECK ((told IS NULL) = (told_at IS NULL))
+);
+
+CREATE INDEX payout_file_lines_of_file ON settlement.payout_file_lines (book_id, file_id);
+CREATE INDEX payout_file_lines_of_payout ON settlement.payout_file_lines (book_id, payout_id);
+
+-- The bank's answers to a file, as they came; one that comes again changes nothing.
+CREATE TABLE settlement.payout_file_answers (
+    book_id     bigint NOT NULL,
+    file_id     bigint NOT NULL,
+    sha256      text COLLATE "C" NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    content     bytea NOT NULL,
+    outcome     jsonb NOT NULL,  -- how many payments it said what of
+    received_by text NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (book_id, file_id, sha256),
+    CONSTRAINT payout_file_answers_file FOREIGN KEY (book_id, file_id) REFERENCES settlement.payout_files
 );
 
 -- What rails tell: one row an event, whenever and how often it arrives; processed by a job, which asks the rail again.
@@ -206,6 +280,12 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON settlement.pay
     FOR EACH STATEMENT EXECUTE FUNCTION settlement.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON settlement.payout_events
     FOR EACH STATEMENT EXECUTE FUNCTION settlement.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON settlement.payout_files
+    FOR EACH STATEMENT EXECUTE FUNCTION settlement.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON settlement.payout_file_lines
+    FOR EACH STATEMENT EXECUTE FUNCTION settlement.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON settlement.payout_file_answers
+    FOR EACH STATEMENT EXECUTE FUNCTION settlement.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON settlement.payout_runs
     FOR EACH STATEMENT EXECUTE FUNCTION settlement.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON settlement.rail_events
@@ -237,8 +317,11 @@ GRANT SELECT, INSERT ON settlement.payout_run_events, settlement.payout_events T
 GRANT SELECT, INSERT, DELETE, UPDATE (
     state, account_id, destination, key, transfer_group, request_sha256, generation, attempts, first_sent_at, leased_until,
     next_attempt_at, reference, code, reason, fixed_by, approval_entry, recovery_entry, withheld_entry, sent_entry, paid_entry, returned_entry, sent_at,
-    ended_at, returned
+    ended_at, returned, file_id
 ) ON settlement.payouts TO clipledger_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON settlement.bank_accounts TO clipledger_app;
+GRANT SELECT, INSERT ON settlement.payout_files, settlement.payout_file_answers TO clipledger_app;
+GRANT SELECT, INSERT, UPDATE (told, told_at) ON settlement.payout_file_lines TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE (deliveries, processed_at, outcome, attempts) ON settlement.rail_events TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE (through, swept_at) ON settlement.rail_sweeps TO clipledger_app;
 GRANT SELECT, INSERT, UPDATE (ended_at, ended_by) ON settlement.rail_halts TO clipledger_app;

@@ -4,13 +4,15 @@ Nothing here says whose they are: where the routes are mounted, `opt` says who m
 Stripe is asked outside of the request's transaction.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from litestar import Response, Router, delete, get, post
 from litestar.di import NamedDependency, Provide
+from litestar.exceptions import ServiceUnavailableException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from settlement.api.scopes import IMPORT, PARTY_MANAGE, PARTY_READ, READ
 from settlement.payouts import accounts
 from settlement.payouts.accounts import Owner, PayoutAccount
+from settlement.payouts.errors import InvalidPayoutAccount
 from settlement.payouts.payees import StripePayees
+from settlement.rails.protocol import RailRefused, RailUnavailable
 
 _Country = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", examples=["US"], description="As ISO 3166-1 writes it.")]
 _Url = Annotated[str, msgspec.Meta(pattern="^https?://", max_length=2000, examples=["https://clips.example.com/paid"])]
@@ -59,7 +63,8 @@ async def open_stripe(
     payees: NamedDependency[StripePayees],
 ) -> Response[PayoutAccount]:
     """Then follow its onboarding link, where Stripe asks for what it must know."""
-    made = await payees.open(owner, data.country, data.email, by=actor)
+    with _told():
+        made = await payees.open(owner, data.country, data.email, by=actor)
     return Response(made, status_code=201)
 
 
@@ -71,7 +76,8 @@ async def link(
     payees: NamedDependency[StripePayees],
 ) -> OnboardingLink:
     """For this payee alone; good for one visit, for some minutes."""
-    return OnboardingLink(*await payees.link(owner, account_id, data.return_url, data.refresh_url))
+    with _told():
+        return OnboardingLink(*await payees.link(owner, account_id, data.return_url, data.refresh_url))
 
 
 @post("/payout-accounts/{account_id:int}/refresh", status_code=200, summary="Ask Stripe how the account stands")
@@ -79,7 +85,19 @@ async def refresh(
     account_id: FromPath[int], owner: NamedDependency[Owner], payees: NamedDependency[StripePayees]
 ) -> PayoutAccount:
     """It tells by itself, too, sooner or later."""
-    return await payees.refresh(owner, account_id)
+    with _told():
+        return await payees.refresh(owner, account_id)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What Stripe does not grant is the request's fault, that it does not answer is nobody's here."""
+    try:
+        yield
+    except RailRefused as error:
+        raise InvalidPayoutAccount("account", None, error.reason) from error
+    except RailUnavailable as error:
+        raise ServiceUnavailableException("Stripe does not answer as it should; try again later.") from error
 
 
 @delete("/payout-accounts/{account_id:int}", status_code=200, summary="Be paid to another account")

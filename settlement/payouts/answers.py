@@ -5,6 +5,7 @@ The rules by which nothing is paid twice:
 - a key names one attempt; it is sent again, and only with the same request, where its effect is not known
 - a new key is made only where the last call had no effect: the rail said so, or a look-up after the key's time shows it
 - a key is sent for `KEY_TIME` at most: rails forget keys after a day, and what they forgot they would do again
+- a key goes into one file for a bank, ever, and is not taken for unpaid because a statement does not show it yet
 """
 
 from datetime import datetime, timedelta
@@ -37,7 +38,8 @@ _LONGEST_WAIT = timedelta(hours=1)
 
 class Change(Struct, frozen=True, kw_only=True):
     """What becomes of a payout. `renewed`: its next call has a new key. `detail` is what the trail keeps. `returned` is
-    what has come back so far, in minor units.
+    what has come back so far, in minor units. By file, `file_id` holds it now, and `generation` is that of an earlier key
+    that turns out to have been paid.
     """
 
     action: Action
@@ -51,6 +53,8 @@ class Change(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     fixed_by: str | None = None
     returned: int = 0
+    file_id: int | None = None
+    generation: int | None = None
 
 
 class Stop(Struct, frozen=True):
@@ -64,9 +68,9 @@ def after_call(state: State, outcome: Outcome, attempts: int, now: datetime) -> 
     """What the answer to a call makes of the payout. Raises WrongPayoutStep."""
     match outcome:
         case Sent(reference, at):
-            return _sent(state, reference, at, {})
-        case Filed(reference, status):
-            return _sent(state, reference, now, {"status": status})
+            return _sent(state, reference, at)
+        case Filed(_, status):
+            return Change(action="filed", state=target(state, "filed"), detail={"status": status})
         case Refused():
             return _refused(state, outcome)
         case Unfunded(reason):
@@ -123,8 +127,8 @@ def after_look(state: State, found: Sent | None, first_sent_at: datetime, attemp
     )
 
 
-def _sent(state: State, reference: str, at: datetime, told: dict[str, Any]) -> Change:
-    detail = {"reference": reference, **told}
+def _sent(state: State, reference: str, at: datetime) -> Change:
+    detail = {"reference": reference}
     return Change(action="sent", state=target(state, "sent"), detail=detail, reference=reference, sent_at=at)
 
 

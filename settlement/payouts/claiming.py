@@ -41,13 +41,13 @@ async def claim(connection: AsyncConnection, book_id: int, rail: RailName, now: 
     aged = {"reason": "its key is too old to be sent again"}
     await record(connection, book_id, [Happened(number, "lost", "unknown", aged) for number in too_old], now)
     rows = (await connection.execute(_CLAIM, {**asked, "lease": now + LEASE, "limit": limit})).all()
-    short = await _short(connection, book_id, rows)
+    short = await short_of(connection, book_id, rows)
     started = [Happened(row.payout_id, "claimed", "sending", {"key": row.key}) for row in rows]
     await record(connection, book_id, started, now)
     return [Claim(row, _against(row, short)) for row in sorted(rows, key=lambda row: row.payout_id)]
 
 
-async def _short(connection: AsyncConnection, book_id: int, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, str], int]:
+async def short_of(connection: AsyncConnection, book_id: int, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, str], int]:
     """Of which (party, currency) less lies in `paying` than is to leave from there, and by how much."""
     parties = sorted({row.party for row in rows})
     found = await connection.execute(_SHORT, {"book": book_id, "parties": parties})
@@ -56,13 +56,14 @@ async def _short(connection: AsyncConnection, book_id: int, rows: Sequence[Row[A
 
 def _against(row: Row[Any], short: Mapping[tuple[str, str], int]) -> Outcome | None:
     """What must never leave as a call. That it would be refused now says nothing of a call that was made before."""
-    refused = _refusal(row)
+    refused = refusal_of(row)
     if missing := short.get((row.party, row.currency)):
         return Conflicting(f"{missing} {row.currency} less lies in paying for {row.party} than is to be paid")
     return Unknown(refused.reason) if refused and row.attempts > 1 else refused
 
 
-def _refusal(row: Row[Any]) -> Refused | None:
+def refusal_of(row: Row[Any]) -> Refused | None:
+    """What speaks against the payee's account, whose state, destination and currencies the row names, too."""
     if row.account_state != "active" or row.account_destination != row.destination:
         return Refused("account", "the payee's account can't be paid to as it is", "payee", retriable=True)
     if row.currency not in row.currencies:
@@ -106,7 +107,7 @@ _SHORT = text("""
         SELECT party, currency, sum(amount) AS wanted
         FROM settlement.payouts
         WHERE book_id = :book AND party = ANY (CAST(:parties AS text[]))
-          AND state IN ('ready', 'sending', 'sent', 'refused', 'unknown')
+          AND state IN ('ready', 'sending', 'filed', 'sent', 'refused', 'unknown')
         GROUP BY party, currency
     ) AS due
     JOIN LATERAL (

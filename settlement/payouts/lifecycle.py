@@ -6,6 +6,10 @@
                   |        +-> unknown -> sent, or ready again once it is known that nothing happened
                   +-------- (waits for funds, or for a rail that is busy)
 
+By file, `sending` leads to `filed`, for nothing has left the house yet; to be put into a file is to be `sent`. The bank
+may still refuse what is sent, and takes its time to say so: then it is `refused`, and back in our cash. What it says
+twice, in two ways, makes it `unknown`, until a statement of its shows what it has done.
+
 Money of an approved payout lies in `liabilities:paying:{party}`, and leaves there when it is confirmed. When the payout
 is cancelled or comes back whole, every entry it had is reversed: what was recovered and withheld for it is undone as
 well, for it was never paid.
@@ -22,37 +26,61 @@ from settlement.recovering import recoverable_account
 from settlement.tax import withheld_account
 
 State = Literal[
-    "planned", "left-out", "ready", "sending", "sent", "paid", "refused", "unknown", "returned", "cancelled"
+    "planned", "left-out", "ready", "sending", "filed", "sent", "paid", "refused", "unknown", "returned", "cancelled"
 ]
 RailName = Literal["stripe", "bank-file"]
 Action = Literal[
-    "approved", "claimed", "sent", "confirmed", "refused", "lost", "deferred", "released", "returned", "cancelled"
+    "approved",
+    "claimed",
+    "filed",
+    "sent",
+    "answered",
+    "confirmed",
+    "refused",
+    "lost",
+    "deferred",
+    "released",
+    "returned",
+    "cancelled",
 ]
 
 STEPS: Mapping[Action, Mapping[State, State]] = {
     "approved": {"planned": "ready"},
     "claimed": {"ready": "sending", "sending": "sending"},
-    "sent": {"sending": "sent", "unknown": "sent", "ready": "sent"},
+    "filed": {"sending": "filed"},
+    "sent": {"sending": "sent", "unknown": "sent", "ready": "sent", "filed": "sent", "refused": "sent"},
+    "answered": {"sent": "sent"},
     "confirmed": {"sent": "paid", "paid": "paid"},
-    "refused": {"sending": "refused"},
-    "lost": {"sending": "unknown", "unknown": "unknown", "ready": "unknown"},
+    "refused": {"sending": "refused", "filed": "refused", "sent": "refused", "unknown": "refused"},
+    "lost": {
+        "sending": "unknown",
+        "unknown": "unknown",
+        "ready": "unknown",
+        "filed": "unknown",
+        "sent": "unknown",
+        "refused": "unknown",
+    },
     "deferred": {"sending": "ready"},
     "released": {"refused": "ready", "unknown": "ready"},
     "returned": {"sent": "returned", "paid": "returned"},
-    "cancelled": {"ready": "cancelled", "refused": "cancelled"},
+    "cancelled": {"ready": "cancelled", "refused": "cancelled", "filed": "cancelled"},
 }
 """What each action leads from, and to.
 
-sent, from ready: an answer that came late. lost: no answer came, or its key is too old to be sent again. deferred: the
+sent, from ready: an answer that came late; from refused: a bank that has paid nevertheless. answered: the bank says how
+far it is. lost: no answer came, or one that contradicts another, or its key is too old to be sent again. deferred: the
 rail says that it did nothing, for want of funds or because it is busy. released: it may be tried again, since it was
 refused and the reason is gone, or since a look-up shows that nothing happened.
 """
 
-OPEN: frozenset[State] = frozenset({"ready", "sending", "unknown", "refused", "sent"})
+OPEN: frozenset[State] = frozenset({"ready", "sending", "filed", "unknown", "refused", "sent"})
 """States of which a person wants to know: money is set aside, and has not arrived."""
 
 _CASH: Mapping[RailName, str] = {"stripe": "assets:stripe", "bank-file": "assets:bank"}
 """What each rail pays out of."""
+
+SHARED: frozenset[RailName] = frozenset({"stripe"})
+"""Rails of all books; every other is each book's own, and what is wrong there is not another's matter."""
 
 
 class Amounts(Struct, frozen=True):
@@ -114,7 +142,12 @@ def paid_lines(party: str, rail: RailName, amount: int) -> dict[str, int]:
 
 def partly_returned_lines(party: str, rail: RailName, amount: int) -> dict[str, int]:
     """A part of what was paid has come back; what was recovered and withheld stays as it is."""
-    return {cash_account(rail): amount, party_account("available", party): -amount}
+    return {cash_account(rail): amount, f"liabilities:paying:{party}": -amount}
+
+
+def payable_again_lines(party: str, amount: int) -> dict[str, int]:
+    """What came back in part can be paid again."""
+    return {f"liabilities:paying:{party}": amount, party_account("available", party): -amount}
 
 
 def _from_available(party: str, account: str, amount: int) -> dict[str, int]:

@@ -18,6 +18,8 @@ from settlement.rails.protocol import Rail, RailContradicts, RailError, Sent
 _AT_ONCE = 100
 _LEASE = timedelta(minutes=5)
 _LATER = timedelta(minutes=5)
+_NEXT_STATEMENT = timedelta(hours=1)
+"""What a file for the bank holds is never taken for unpaid by itself: statements come late."""
 
 
 async def look_up_due(
@@ -51,6 +53,8 @@ async def _record(
         row = (await lock_payouts(connection, book_id, [asked.payout_id]))[asked.payout_id]
         if row.state != "unknown" or row.key != asked.key:
             return str(row.state)
+        if isinstance(found, Sent) and rail == "bank-file" and row.file_id is None:
+            found = RailContradicts(f"the bank has paid {row.key}, which no file holds")
         if isinstance(found, RailContradicts):
             await halt(connection, book_id, row.run_id, rail, Stop(rail=True, reason=found.reason), now)
         change = _change(row, found, now)
@@ -64,6 +68,8 @@ def _change(row: Row[Any], found: Sent | RailError | None, now: datetime) -> Cha
         return lost(row.state, "contradiction", found.reason, None)
     if isinstance(found, RailError):
         return lost(row.state, "unavailable", found.reason, now + _LATER)
+    if found is None and row.file_id is not None:
+        return lost(row.state, "not-found", "no statement of the bank's shows it yet", now + _NEXT_STATEMENT)
     return after_look(row.state, found, row.first_sent_at, row.attempts, now)
 
 

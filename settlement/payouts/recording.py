@@ -12,11 +12,13 @@ from ledger.entries import Line, NewEntry, post_batch
 from settlement.entries import open_accounts
 from settlement.payouts.answers import Change, Stop
 from settlement.payouts.lifecycle import (
+    SHARED,
     Action,
     Amounts,
     approval_lines,
     paid_lines,
     partly_returned_lines,
+    payable_again_lines,
     recovery_lines,
     sent_lines,
     withheld_lines,
@@ -68,7 +70,7 @@ def _entries(row: Row[Any], change: Change, today: date) -> Iterator[NewEntry]:
     """What the change books; the first is the one that is kept with the payout."""
     for number, (said, lines, reverses) in enumerate(_booked(row, change)):
         yield NewEntry(
-            idempotency_key=f"payout:{row.payout_id}:{change.action}:{change.returned}:{number}",
+            idempotency_key=f"payout:{row.payout_id}:{row.steps}:{change.action}:{number}",
             effective_on=today,
             description=f"Payout {row.payout_id} {said}"[:200],
             lines=tuple(Line(account, row.currency, amount) for account, amount in lines.items()),
@@ -80,8 +82,10 @@ def _entries(row: Row[Any], change: Change, today: date) -> Iterator[NewEntry]:
 def _booked(row: Row[Any], change: Change) -> Iterator[tuple[str, dict[str, int], int | None]]:
     """In words, by account, and which entry it takes back."""
     match change.action:
-        case "sent":
+        case "sent" if row.sent_entry is None:
             yield f"sent: {change.reference}", sent_lines(row.rail, row.amount), None
+        case "refused" if row.sent_entry is not None:
+            yield f"refused: {change.reason}", _mirrored(sent_lines(row.rail, row.amount)), row.sent_entry
         case "confirmed":
             yield f"arrived: {row.reference}", paid_lines(row.party, row.rail, row.amount), None
         case "cancelled":
@@ -89,9 +93,9 @@ def _booked(row: Row[Any], change: Change) -> Iterator[tuple[str, dict[str, int]
         case "returned" if change.returned == row.amount and not row.returned:
             yield from _undone(row, f"came back: {change.reason}")
         case "returned":
-            part = change.returned - row.returned
-            lines = partly_returned_lines(row.party, row.rail, part)
-            yield f"came back in part: {change.reason}", lines, None
+            part, said = change.returned - row.returned, f"came back in part: {change.reason}"
+            yield said, partly_returned_lines(row.party, row.rail, part), None
+            yield said, payable_again_lines(row.party, part), None
 
 
 def _undone(row: Row[Any], said: str) -> Iterator[tuple[str, dict[str, int], int]]:
@@ -106,7 +110,11 @@ def _undone(row: Row[Any], said: str) -> Iterator[tuple[str, dict[str, int], int
     )
     for lines, entry in had:
         if entry is not None:
-            yield said, {account: -amount for account, amount in lines.items()}, entry
+            yield said, _mirrored(lines), entry
+
+
+def _mirrored(lines: Mapping[str, int]) -> dict[str, int]:
+    return {account: -amount for account, amount in lines.items()}
 
 
 def _named(row: Row[Any], reference: str | None) -> dict[str, str]:
@@ -117,16 +125,19 @@ def _named(row: Row[Any], reference: str | None) -> dict[str, str]:
 
 def _written(book_id: int, made: Made, entry: int | None, now: datetime) -> Mapping[str, Any]:
     row, change = made
-    generation = row.generation + change.renewed
+    generation = change.generation or row.generation + change.renewed
     entries = {name: getattr(row, name) for name in _ENTRIES.values()}
-    if entry is not None:
+    if change.action == "refused":
+        entries["sent_entry"] = None  # taken back by `entry`
+    elif entry is not None:
         entries[_ENTRIES[change.action]] = entry
     ended = change.state in ("paid", "returned", "cancelled")
     return {
         "payout_id": row.payout_id,
         "state": change.state,
-        "reference": change.reference or row.reference,
+        "reference": None if change.renewed else change.reference or row.reference,
         "sent_at": change.sent_at or row.sent_at,
+        "file_id": None if change.renewed else change.file_id or row.file_id,
         **entries,
         "ended_at": now if ended else None,
         "returned": max(change.returned, row.returned),
@@ -149,8 +160,8 @@ def _happened(made: Made) -> Happened:
 
 
 async def halt(connection: AsyncConnection, book_id: int, run_id: int, rail: str, stop: Stop, now: datetime) -> None:
-    """Nothing more is sent of the run, or by the rail, until a person has looked. Doing it twice changes nothing."""
-    if stop.rail:
+    """Nothing more is sent of the run, or by a rail of all books, until a person has looked; twice changes nothing."""
+    if stop.rail and rail in SHARED:
         await connection.execute(_HALT_RAIL, {"rail": rail, "reason": stop.reason, "now": now})
     asked = {"book": book_id, "run": run_id, "reason": stop.reason, "now": now}
     if await connection.scalar(_HALT_RUN, asked):
@@ -172,6 +183,8 @@ async def go_on(connection: AsyncConnection, book_id: int, run_id: int) -> None:
 
 _LOCK = text("""
     SELECT its.*, run.state AS run_state,
+           (SELECT count(*) FROM settlement.payout_events AS step
+            WHERE step.book_id = its.book_id AND step.payout_id = its.payout_id) AS steps,
            (SELECT authority FROM settlement.withholdings AS tax
             WHERE tax.book_id = its.book_id AND tax.entry_id = its.approval_entry
               AND (tax.party, tax.currency) = (its.party, its.currency)) AS authority
@@ -184,13 +197,13 @@ _WRITE = text("""
     UPDATE settlement.payouts AS its SET
         state = told.state, reference = told.reference, sent_at = told.sent_at, sent_entry = told.sent_entry,
         paid_entry = told.paid_entry, returned_entry = told.returned_entry, ended_at = told.ended_at,
-        returned = told.returned,
+        returned = told.returned, file_id = told.file_id,
         next_attempt_at = told.next_attempt_at, code = told.code, reason = told.reason, fixed_by = told.fixed_by,
         generation = told.generation, key = told.key, attempts = told.attempts, first_sent_at = told.first_sent_at,
         leased_until = NULL
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS told (
         payout_id bigint, state text, reference text, sent_at timestamptz, sent_entry bigint,
-        paid_entry bigint, returned_entry bigint, ended_at timestamptz, returned bigint,
+        paid_entry bigint, returned_entry bigint, ended_at timestamptz, returned bigint, file_id bigint,
         next_attempt_at timestamptz, code text, reason text, fixed_by text, generation smallint, key text,
         attempts smallint, first_sent_at timestamptz
     )
@@ -204,8 +217,8 @@ _HALT_RAIL = text("""
 """)
 
 _HALT_RUN = text("""
-    UPDATE settlement.payout_runs SET state = 'halted', halted = :reason
-    WHERE book_id = :book AND run_id = :run AND state = 'sending' RETURNING run_id
+    UPDATE settlement.payout_runs SET state = 'halted', halted = :reason, finished_at = NULL
+    WHERE book_id = :book AND run_id = :run AND state IN ('sending', 'done') RETURNING run_id
 """)
 
 _EVENT = """
@@ -220,7 +233,7 @@ _FINISH = text("""
     UPDATE settlement.payout_runs AS run SET state = 'done', finished_at = :now
     WHERE book_id = :book AND state = 'sending' AND NOT EXISTS (
         SELECT FROM settlement.payouts AS its
-        WHERE its.book_id = run.book_id AND its.run_id = run.run_id AND its.state IN ('ready', 'sending', 'unknown')
+        WHERE its.book_id = run.book_id AND its.run_id = run.run_id AND its.state IN ('ready', 'sending', 'filed', 'unknown')
     )
     RETURNING run_id
 """)

@@ -87,10 +87,10 @@ class Payees:
 
 
 def standing_of(status: AccountStatus) -> Standing:
-    """`pending` until Stripe knows enough, `blocked` where it has stopped payments."""
+    """`pending` until the payee has told what Stripe asks, `blocked` where that is not enough, or not any more."""
     blocking = [
         Asked(code=each.code, **each.words, due_by=each.due_by, past_due=each.past_due) for each in status.blocking
     ]
     if status.payable:
-        return Standing("active", (status.currency,) if status.currency else (), blocking)
-    return Standing("blocked" if status.transfers == "inactive" else "pending", (), blocking)
+        return Standing("active", status.currencies, blocking)
+    return Standing("blocked" if status.submitted else "pending", (), blocking)

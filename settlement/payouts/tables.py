@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -114,6 +115,38 @@ payout_run_events = Table(
     ),
 )
 
+bank_accounts = Table(
+    "bank_accounts",
+    metadata,
+    book(),
+    Column("currency", ASCII, nullable=False),
+    Column("details", JSONB, nullable=False),
+    Column("updated_by", Text, nullable=False),
+    made("updated_at"),
+    PrimaryKeyConstraint("book_id", "currency"),
+)
+
+payout_files = Table(
+    "payout_files",
+    metadata,
+    book(),
+    number("file_id"),
+    Column("run_id", BigInteger, nullable=False),
+    Column("message_id", ASCII, nullable=False),
+    Column("sha256", ASCII, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("payments", Integer, nullable=False),
+    Column("totals", JSONB, nullable=False),
+    Column("execute_on", Date, nullable=False),
+    Column("user_id", BigInteger),
+    Column("made_by", Text, nullable=False),
+    made("made_at"),
+    PrimaryKeyConstraint("book_id", "file_id"),
+    ForeignKeyConstraint(["book_id", "run_id"], [payout_runs.c.book_id, payout_runs.c.run_id], name="payout_files_run"),
+    UniqueConstraint("book_id", "message_id", name="payout_files_message"),
+    Index("payout_files_of_run", "book_id", "run_id"),
+)
+
 payouts = Table(
     "payouts",
     metadata,
@@ -151,11 +184,14 @@ payouts = Table(
     Column("sent_at", INSTANT),
     Column("ended_at", INSTANT),
     Column("returned", BigInteger, nullable=False, server_default="0"),
+    Column("file_id", BigInteger),
     PrimaryKeyConstraint("book_id", "payout_id"),
     ForeignKeyConstraint(["book_id", "run_id"], [payout_runs.c.book_id, payout_runs.c.run_id], name="payouts_run"),
+    ForeignKeyConstraint(["book_id", "file_id"], [payout_files.c.book_id, payout_files.c.file_id], name="payouts_file"),
     UniqueConstraint("book_id", "run_id", "party", "currency", name="payouts_party"),
     Index("payouts_key", "book_id", "key", unique=True, postgresql_where=text("key IS NOT NULL")),
     Index("payouts_to_send", "book_id", "payout_id", postgresql_where=text("state IN ('ready', 'sending', 'unknown')")),
+    Index("payouts_filed", "book_id", "run_id", postgresql_where=text("state = 'filed'")),
     Index("payouts_by_reference", "reference", postgresql_where=text("reference IS NOT NULL")),
     Index("payouts_by_group", "transfer_group", postgresql_where=text("transfer_group IS NOT NULL")),
     Index("payouts_of_party", "party", "payout_id"),
@@ -174,6 +210,45 @@ payout_events = Table(
     PrimaryKeyConstraint("book_id", "payout_id", "event_no"),
     ForeignKeyConstraint(
         ["book_id", "payout_id"], [payouts.c.book_id, payouts.c.payout_id], name="payout_events_payout"
+    ),
+)
+
+payout_file_lines = Table(
+    "payout_file_lines",
+    metadata,
+    book(),
+    Column("key", ASCII, nullable=False),
+    Column("file_id", BigInteger, nullable=False),
+    Column("payout_id", BigInteger, nullable=False),
+    Column("batch_id", ASCII, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", ASCII, nullable=False),
+    Column("told", ASCII),
+    Column("told_at", INSTANT),
+    PrimaryKeyConstraint("book_id", "key"),
+    ForeignKeyConstraint(
+        ["book_id", "file_id"], [payout_files.c.book_id, payout_files.c.file_id], name="payout_file_lines_file"
+    ),
+    ForeignKeyConstraint(
+        ["book_id", "payout_id"], [payouts.c.book_id, payouts.c.payout_id], name="payout_file_lines_payout"
+    ),
+    Index("payout_file_lines_of_file", "book_id", "file_id"),
+    Index("payout_file_lines_of_payout", "book_id", "payout_id"),
+)
+
+payout_file_answers = Table(
+    "payout_file_answers",
+    metadata,
+    book(),
+    Column("file_id", BigInteger, nullable=False),
+    Column("sha256", ASCII, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("outcome", JSONB, nullable=False),
+    Column("received_by", Text, nullable=False),
+    made("received_at"),
+    PrimaryKeyConstraint("book_id", "file_id", "sha256"),
+    ForeignKeyConstraint(
+        ["book_id", "file_id"], [payout_files.c.book_id, payout_files.c.file_id], name="payout_file_answers_file"
     ),
 )
 
@@ -212,7 +287,6 @@ rail_halts = Table(
     made("halted_at"),
     Column("reason", Text, nullable=False),
     Column("ended_at", INSTANT),
-    Column("returned", BigInteger, nullable=False, server_default="0"),
     Column("ended_by", Text),
     PrimaryKeyConstraint("rail", "halted_at"),
 )

@@ -37,16 +37,18 @@ class Requirement:
 
 @dataclass(frozen=True)
 class AccountStatus:
-    """`payable`: a transfer would be taken. `currency` is the account's own. `blocking`: overdue first; of a payable
+    """`payable`: a transfer would be taken. `submitted`: the payee has told what was asked once. `currencies` are its
+    own and those of its bank accounts, which Stripe pays out unconverted. `blocking`: overdue first; of a payable
     account, what is asked by a day.
     """
 
     account: str
     payable: bool
+    submitted: bool
     transfers: TransfersState
     reaches_bank: bool
     country: str | None
-    currency: str | None
+    currencies: Sequence[str]
     blocking: Sequence[Requirement]
 
 
@@ -129,10 +131,11 @@ def status_of(told: stripe.Account) -> AccountStatus:
     return AccountStatus(
         account=told.id,
         payable=state == "active" and not rejected,
+        submitted=bool(getattr(told, "details_submitted", False)),
         transfers=state,
         reaches_bank=bool(told.payouts_enabled),
         country=told.country,
-        currency=told.default_currency.upper() if told.default_currency else None,
+        currencies=_currencies(told),
         blocking=_requirements(told, payable=state == "active" and not rejected),
     )
 
@@ -145,6 +148,12 @@ async def bank_payouts(client: stripe.StripeClient, account: str, since: datetim
         )
         async for told in page.auto_paging_iter():
             yield _bank_payout(told)
+
+
+def _currencies(told: stripe.Account) -> list[str]:
+    banks = getattr(told, "external_accounts", None)  # left out of an account that this key may not look into
+    found = {getattr(told, "default_currency", None), *(bank.currency for bank in (banks.data if banks else ()))}
+    return sorted(currency.upper() for currency in found if currency)
 
 
 def _requirements(told: stripe.Account, *, payable: bool) -> list[Requirement]:

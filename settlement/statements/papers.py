@@ -5,10 +5,7 @@ seal its month was sealed, nor that another revision has replaced it. So its SHA
 page carry, is that of a file made years later too. Paper and CSV name the seal besides, once there is one.
 """
 
-import csv
 import hashlib
-import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +14,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from ledger.money import exponent, format_amount
+from ledger.money import format_amount
+from ledger.sheets import csv_text, decimal_of
 from licensing.certificates.labels import Language
 from licensing.certificates.numbers import printed
 from licensing.typesetting import typeset
@@ -29,8 +27,6 @@ _TEMPLATE = Path(__file__).parent / "templates" / "statement.typ"
 _MOST_PRINTED = 1000
 """Lines of a paper; what more there are is one line, and in the other forms."""
 
-# What makes a spreadsheet read a cell as a formula (OWASP, "CSV Injection"), the full-width forms included.
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 _COLUMNS = (
     *("line", "kind", "submission_id", "product", "entry_id", "label", "sales", "currency", "amount", *BALANCES),
     *("code", "revision", "seal_no", "seal_hash"),
@@ -96,9 +92,7 @@ def file_name(statement: Statement, form: str, language: Language | None = None)
 
 def csv_of(whole: Whole) -> str:
     """A row for each line, after the opening and before the closing. Amounts are decimals, and no text is a formula."""
-    out = io.StringIO()
-    csv.writer(out).writerows([_cell(value) for value in row] for row in _rows(whole))
-    return out.getvalue()
+    return csv_text(_rows(whole))
 
 
 def _rows(whole: Whole) -> Iterator[Sequence[object]]:
@@ -117,14 +111,7 @@ def _rows(whole: Whole) -> Iterator[Sequence[object]]:
 
 def _decimals(amounts: Amounts, currency: str) -> tuple[Decimal, ...]:
     each = (amounts.total, *(getattr(amounts, name) for name in BALANCES))
-    return tuple(Decimal(amount).scaleb(-exponent(currency)) for amount in each)
-
-
-def _cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it; a number stays one."""
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return f"{value:f}" if isinstance(value, Decimal) else value
+    return tuple(decimal_of(amount, currency) for amount in each)
 
 
 # PDF ----------------------------------------------------------------------------------------------------------

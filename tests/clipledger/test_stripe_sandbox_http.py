@@ -2,15 +2,10 @@
 
 import asyncio
 import json
-import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,40 +18,16 @@ from clipledger.stripe_sandbox import API_KEY
 from clipledger.stripe_sandbox.events import API_VERSION
 from clipledger.stripe_sandbox.journal import Journal
 from clipledger.stripe_sandbox.server import Application
-
-COMMAND = [sys.executable, "-m", "clipledger", "stripe-sandbox", "--rate", "0", "--hold", "2"]
+from tests.clipledger.sandbox_process import serving
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the sandbox listens, for all tests of this module."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
     log = tmp_path_factory.mktemp("sandbox") / "log"
-    with log.open("wb") as output:
-        command = [*COMMAND, "--port", str(port)]
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output)
-    try:
-        for _ in range(300):
-            if process.poll() is not None or is_listening(port):
-                break
-            time.sleep(0.05)
-        assert is_listening(port), log.read_text()
-        yield f"http://127.0.0.1:{port}"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
-        assert "This is not Stripe" in log.read_text()
-    finally:
-        process.kill()
-        process.wait()
-
-
-def is_listening(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
-        return False
-    return True
+    with serving(log) as address:
+        yield address
+    assert "This is not Stripe" in log.read_text()
 
 
 @pytest.fixture

@@ -251,13 +251,13 @@ async def test_no_cell_of_a_csv_is_a_formula_and_numbers_stay_numbers(
     till: Till, closer: Closer, grant: Granted
 ) -> None:
     (a,) = await till.sell(facts(**by(grant), due=13_020, product="=1+1"))
-    await till.sell(facts(**by(grant), due=8_000, product="-1"), facts(**by(grant), due=8_000, product="@x"))
+    await till.sell(facts(**by(grant), due=8_000, product="-1+1"), facts(**by(grant), due=8_000, product="@x"))
     await till.tell(a, due=8_000)
     await closer.draft()
     rows = [*csv.DictReader(io.StringIO(papers.csv_of(await closer.statement(party(grant)))))]
     assert [(row["kind"], row["product"], row["amount"], row["held"]) for row in rows] == [
         ("opening", "", "0.00", "0.00"),
-        ("earned", "'-1", "40.80", "40.80"),
+        ("earned", "'-1+1", "40.80", "40.80"),
         ("earned", "'=1+1", "66.40", "66.40"),
         ("earned", "'@x", "40.80", "40.80"),
         ("refund", "'=1+1", "-25.60", "-25.60"),

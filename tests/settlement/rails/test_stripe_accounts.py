@@ -72,7 +72,7 @@ async def test_onboarding_is_a_link_and_then_the_payee_can_be_paid(stand: Stripe
     stand.sandbox.onboard(account)
     status = await account_status(stand.client, account)
     assert (status.payable, status.transfers, list(status.blocking)) == (True, "active", [])
-    assert (status.country, status.currency, status.reaches_bank) == ("US", "USD", True)
+    assert (status.country, status.currencies, status.reaches_bank) == ("US", ["USD"], True)
     assert isinstance(await stand.rail.send(stand.order(destination=account)), Sent)
 
 

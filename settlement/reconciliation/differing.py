@@ -1,0 +1,199 @@
+"""Lines that a reference says are the same and that differ; and what every line that is left is. Pure."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from settlement.reconciliation.kinds import Kind
+from settlement.reconciliation.lines import Match, Ours, Residual, Stranger, Strangers, Theirs, TheirKind
+from settlement.reconciliation.work import Work
+
+_PPM = 1_000_000
+
+
+def differences(work: Work, strangers: Strangers) -> None:
+    """Set aside, or match with what differs, all whose reference says that they are something else's."""
+    _duplicates(work)
+    for name, mine, other in _sharing(work):
+        if len(mine) == 1 == len(other):
+            _pair(work, name, mine[0], other[0])
+        else:
+            _several(work, name, mine, other)
+    _strange(work, strangers)
+
+
+# The same once more -------------------------------------------------------------------------------------------
+
+
+def _duplicates(work: Work) -> None:
+    """The reference and the amount of a line that is matched."""
+    theirs = work.theirs
+    wanted = {(theirs[at].reference, theirs[at].amount) for at in work.free_theirs() if theirs[at].reference}
+    matched = {
+        its
+        for at, each in enumerate(theirs)
+        if not work.their_free[at] and (its := (each.reference, each.amount)) in wanted
+    }
+    for place in work.free_theirs():
+        another = theirs[place]
+        if (another.reference, another.amount) in matched:
+            said = f"{another.reference} moved the same amount before"
+            work.set_aside(Residual("duplicate-outside", (), (place,), said))
+    for place in work.free_ours():
+        mine = work.ours[place]
+        same = work.named.get((mine.reference, mine.amount), ()) if mine.reference else ()
+        if any(not work.our_free[at] for at in same if at != place):
+            said = f"{mine.reference} is booked with the same amount before"
+            work.set_aside(Residual("duplicate-in-ledger", (place,), (), said))
+
+
+# The same, and not ----------------------------------------------------------------------------------------------
+
+
+def _sharing(work: Work) -> list[tuple[str, list[int], list[int]]]:
+    """Free lines of both sides by a reference that they share, each under the first that it shares."""
+    other: dict[str, list[int]] = defaultdict(list)
+    for place in work.free_theirs():
+        its = work.theirs[place]
+        if its.kind not in ("return", "fee", "payout-return"):
+            for name in dict.fromkeys((its.reference, *its.others)):
+                if name:
+                    other[name].append(place)
+    mine: dict[str, list[int]] = defaultdict(list)
+    for place in work.free_ours():
+        line = work.ours[place]
+        for name in (line.reference, line.group):
+            if name and name in other:
+                mine[name].append(place)
+                break
+    taken: set[int] = set()
+    found = []
+    for name in sorted(mine):
+        left = [place for place in other[name] if place not in taken]
+        taken.update(left)
+        if left:
+            found.append((name, mine[name], left))
+    return found
+
+
+def _pair(work: Work, name: str, place: int, at: int) -> None:
+    mine, other = work.ours[place], work.theirs[at]
+    more = other.amount - mine.amount
+    days = abs(other.day - mine.day)
+    if not more:
+        said = f"{name}: {days} days apart"
+        work.set_aside(Residual("date-out-of-tolerance", (place,), (at,), said))
+    elif other.amount == -mine.amount:
+        work.set_aside(Residual("sign-differs", (place,), (at,), f"{name}: booked the wrong way round"))
+    elif days <= work.tolerance.days_by_reference and (kind := _explained(work, mine, other)):
+        _match_with_difference(work, name, place, at, kind)
+    else:
+        said = f"{name}: {mine.amount} is booked, {other.amount} moved"
+        work.set_aside(Residual("amount-differs", (place,), (at,), said))
+
+
+def _explained(work: Work, mine: Ours, other: Theirs) -> Literal["fee-not-booked", "fx-difference"] | None:
+    """What a difference that is small enough comes of."""
+    more = other.amount - mine.amount
+    if other.converted and abs(more) * _PPM <= abs(mine.amount) * work.tolerance.fx_ppm:
+        return "fx-difference"
+    if more < 0 and -more * _PPM <= abs(mine.amount) * work.tolerance.fee_ppm:
+        return "fee-not-booked"
+    return None
+
+
+def _match_with_difference(
+    work: Work, name: str, place: int, at: int, kind: Literal["fee-not-booked", "fx-difference"]
+) -> None:
+    more = work.theirs[at].amount - work.ours[place].amount
+    why = f"{-more} less, as much as a fee" if kind == "fee-not-booked" else f"{more:+} by the bank's rate"
+    rule: Literal["reference-less-fee", "reference-fx"] = (
+        "reference-less-fee" if kind == "fee-not-booked" else "reference-fx"
+    )
+    if work.match(Match(rule, 90, (place,), (at,), f"{name}: {why}")):
+        number = len(work.matches) - 1
+        work.set_aside(Residual(kind, (place,), (at,), f"{name}: {why}", match=number))
+
+
+def _several(work: Work, name: str, mine: Sequence[int], other: Sequence[int]) -> None:
+    """Several of one reference: one match if they make the same sum."""
+    booked, moved = sum(work.ours[at].amount for at in mine), sum(work.theirs[at].amount for at in other)
+    days = [work.ours[at].day for at in mine] + [work.theirs[at].day for at in other]
+    near = max(days) - min(days) <= work.tolerance.days_by_reference
+    if booked == moved and near:
+        said = f"{len(mine)} lines and {len(other)} of the reference {name}"
+        if work.match(Match("reference-group", 95, (*mine,), (*other,), said)):
+            return
+    if booked == moved:
+        said = f"{name}: {max(days) - min(days)} days apart"
+        work.set_aside(Residual("date-out-of-tolerance", (*mine,), (*other,), said))
+        return
+    said = f"{name}: {len(mine)} lines make {booked}, {len(other)} make {moved}"
+    work.set_aside(Residual("grouped-remainder", (*mine,), (*other,), said))
+
+
+# Elsewhere ------------------------------------------------------------------------------------------------------
+
+
+def _strange(work: Work, strangers: Strangers) -> None:
+    for place in work.free_ours():
+        mine = work.ours[place]
+        found = strangers.theirs.get(mine.reference) if mine.reference else None
+        if found:
+            work.set_aside(_elsewhere(mine.reference, found, "moved", ours=(place,)))
+    for place in work.free_theirs():
+        other = work.theirs[place]
+        found = strangers.ours.get(other.reference) if other.reference and other.kind != "fee" else None
+        if found:
+            work.set_aside(_elsewhere(other.reference, found, "is booked", theirs=(place,)))
+
+
+def _elsewhere(
+    name: str, found: Stranger, verb: str, *, ours: tuple[int, ...] = (), theirs: tuple[int, ...] = ()
+) -> Residual:
+    kind: Kind = "currency-differs" if not found.account else "wrong-account"
+    where = f"in {found.currency}" if kind == "currency-differs" else f"on {found.account}"
+    return Residual(kind, ours, theirs, f"{name} {verb} {where}: {found.amount}", stranger=found)
+
+
+# What is left ---------------------------------------------------------------------------------------------------
+
+_BY_KIND: Mapping[TheirKind, Kind] = {
+    "fee": "fee-not-booked",
+    "chargeback": "chargeback",
+    "payout": "own-transfer-not-booked",
+    "payout-return": "own-transfer-not-booked",
+    "top-up": "top-up-not-booked",
+}
+
+
+def left_over(work: Work) -> None:
+    """Each line that nothing has taken is a residual of its own."""
+    families = {line.family for line in work.ours if line.family and not line.family.startswith("run:")}
+    for place in [*work.free_ours()]:
+        name = work.ours[place].reference
+        said = f"{name} is booked and did not move" if name else "booked, and nothing like it moved"
+        work.set_aside(Residual("missing-outside", (place,), (), said))
+    for place in [*work.free_theirs()]:
+        its = work.theirs[place]
+        kind = _kind(its, families)
+        work.set_aside(Residual(kind, (), (place,), f"{its.reference or its.kind}: moved, and is not booked"))
+
+
+def _kind(its: Theirs, families: set[str]) -> Kind:
+    if its.kind in _BY_KIND:
+        return _BY_KIND[its.kind]
+    if its.kind == "return":
+        return "reversal-not-booked" if its.source == "stripe" else "returned-payment-not-booked"
+    if its.kind == "transfer" and its.reference:
+        return "unknown-reference"
+    if its.amount > 0 and its.kind in ("receipt", "charge") and family_of(its, families):
+        return "remittance-not-recorded"
+    return "missing-in-ledger"
+
+
+def family_of(its: Theirs, families: set[str]) -> str | None:
+    """The marketplace that the line names; null if none, or several."""
+    named = [family for family in sorted(families) if family in its.about or family.replace("-", " ") in its.about]
+    whole = [name for name in named if not any(name != other and name in other for other in named)]
+    return whole[0] if len(whole) == 1 else None

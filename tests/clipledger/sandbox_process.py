@@ -1,0 +1,42 @@
+"""`clipledger stripe-sandbox` as a process on loopback, for tests that go the whole way."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "clipledger", "stripe-sandbox", "--rate", "0", "--hold", "2"]
+
+
+@contextmanager
+def serving(log: Path) -> Iterator[str]:
+    """Where it listens, once it does; what it says goes into the file."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    with log.open("wb") as output:
+        command = [*COMMAND, "--port", str(port)]
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output)
+    try:
+        for _ in range(300):
+            if process.poll() is not None or is_listening(port):
+                break
+            time.sleep(0.05)
+        assert is_listening(port), log.read_text()
+        yield f"http://127.0.0.1:{port}"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
