@@ -97,10 +97,11 @@ async def reopen_period(
     lock = lock.where(locks.book_id == book_id, locks.period == period)
     names = ["book_id", "period", "locked_at", "locked_by", "reopened_by", "reason"]
     statement = insert(tables.period_reopenings).from_select(names, lock)
-    with refusals():
+    not_locked = PeriodNotLocked("period", format_period(period))
+    with refusals({"period_reopenings_pkey": not_locked}):  # by somebody else, at the same moment
         row = (await connection.execute(statement.returning(*_REOPENED))).one_or_none()
     if row is None:
-        raise PeriodNotLocked("period", format_period(period))
+        raise not_locked
     return Reopening(**row._mapping)
 
 
