@@ -22,7 +22,7 @@ from licensing.applications import find_application
 from licensing.applying import apply_for_offer
 from licensing.approval import Approval
 from licensing.certificates.document import document_of
-from licensing.certificates.facts import Certificate, certificate_for_host
+from licensing.certificates.facts import Certificate, certificate_of
 from licensing.certificates.numbers import printed
 from licensing.certificates.pdf import pdf_of
 from licensing.certificates.verification import verify
@@ -168,7 +168,7 @@ class _Signing:
     async def certify(self) -> None:
         self.paper.chapter("The certificate")
         async with self.engine.connect() as connection:
-            made = await certificate_for_host(connection, self.book_id, self.grant_id)
+            made = await certificate_of(connection, self.grant_id, book_id=self.book_id)
         address = f"{self.stage.settings.public_url}/certificates/{made.facts.number}"
         path = self.folder / "certificate.pdf"
         with self.paper.working("Setting it …"):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 
@@ -101,7 +102,7 @@ class _Paying:
 
     async def hear(self) -> None:
         self.paper.chapter("Stripe's webhook arrives, and the money has, too")
-        app = create_app(self.settings, self.engine)
+        app: Any = create_app(self.settings, self.engine)  # httpx and Litestar spell ASGI's types differently
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=self.settings.public_url) as web:
 
             async def post(url: str, headers: dict[str, str], body: bytes) -> int:

@@ -156,7 +156,7 @@ class _Story:
         sale, working = found.sale, found.working
         assert working is not None
         for row in reversed(found.told):
-            raw = dict(row.raw)
+            raw = dict(row.raw or ())
             its = ", ".join(f"{name} {raw[name]}" for name in ("Order settlement status", "Items refunded", "GMV"))
             self.paper.say(f"{row.name}, row {row.row_no}: {its} → {row.state}, {_money(row.due)} due")
         self.paper.say(
