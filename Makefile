@@ -4,6 +4,9 @@
 run = .venv/bin/python -m
 NAME = ledger
 
+# The tests start some hundred processes, which would each compile the house anew where the environment forbids bytecode.
+export PYTHONDONTWRITEBYTECODE =
+
 help:
 	@echo "make demo    a stream's clips found again, licensed, sold and settled; a month through the books"
 	@echo "make test    format, lint, types, import rules and every test"

@@ -214,12 +214,33 @@ async def hear_stripe(context: JobContext) -> None:
 
 
 async def sweep_rails(context: JobContext) -> None:
-    """What rails would have told, and nobody heard."""
+    """What rails would have told, and nobody heard; what banks' statements show. Raises ExceptionGroup."""
+    from settlement.payouts.statement_lines import IN_FILES, look_through_statements
     from settlement.payouts.sweeping import sweep
 
-    rails = rails_of(_settings(context))
-    if "stripe" in rails:
-        await sweep(_engine(context), rails.of("stripe"), "stripe")
+    rails, engine = rails_of(_settings(context)), _engine(context)
+    if _settings(context).stripe is not None:
+        await sweep(engine, rails.shared("stripe"), "stripe")
+    look = partial(look_through_statements, engine, rails)
+    await _one_by_one(_books_with(engine, IN_FILES), {look_through_statements.__name__: look})
+
+
+async def import_rail_lines(context: JobContext) -> None:
+    """What moved at rails becomes lines of the books that it is of."""
+    from settlement.reconciliation.rail_lines import import_movements
+
+    settings = _settings(context)
+    if settings.stripe is not None:
+        await import_movements(_engine(context), rails_of(settings).shared("stripe"))
+
+
+async def reconcile_accounts(context: JobContext) -> None:
+    """Reconciliations that somebody has asked for and that are long. Raises ExceptionGroup."""
+    from settlement.reconciliation.reconciliations import ASKED
+    from settlement.reconciliation.running import run_asked
+
+    engine = _engine(context)
+    await _one_by_one(_books_with(engine, ASKED), {run_asked.__name__: partial(run_asked, engine)})
 
 
 async def send_webhooks(context: JobContext) -> None:
@@ -278,6 +299,8 @@ JOBS: tuple[Job, ...] = (
     send_payouts,
     hear_stripe,
     sweep_rails,
+    import_rail_lines,
+    reconcile_accounts,
     send_webhooks,
 )
 _QUEUE_OF: Mapping[Job, str] = {

@@ -9,8 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.settings import Settings, StripeSettings
 from settlement.api.stripe_webhooks import StripeSecrets
-from settlement.payouts.halts import Rails
+from settlement.payouts.banks import BankRails
+from settlement.payouts.halts import RailOfBook, Rails
+from settlement.payouts.lifecycle import RailName
 from settlement.payouts.payees import NoPayees
+from settlement.reconciliation.bank_records import ImportedBankLines
 
 if TYPE_CHECKING:
     from stripe import StripeClient
@@ -20,12 +23,13 @@ if TYPE_CHECKING:
 
 
 def rails_of(settings: Settings) -> Rails:
-    """None is there without a setting that says how to pay by it."""
+    """Stripe if there is a key; and bank files, of which each book says itself from which accounts they pay."""
+    by_book: dict[RailName, RailOfBook] = {"bank-file": BankRails(ImportedBankLines)}
     if settings.stripe is None:
-        return Rails({})
+        return Rails({}, by_book)
     from settlement.rails.stripe_rail import StripeRail
 
-    return Rails({"stripe": StripeRail(stripe_client_of(settings.stripe))})
+    return Rails({"stripe": StripeRail(stripe_client_of(settings.stripe))}, by_book)
 
 
 def payees_of(settings: Settings, engine: AsyncEngine) -> "Payees | NoPayees":
@@ -45,7 +49,7 @@ def acting_of(settings: Settings, engine: AsyncEngine) -> "Acting | None":
     from settlement.payouts.stripe_payees import Payees
 
     payees = Payees(engine, stripe_client_of(settings.stripe), settings.stripe.country)
-    return Acting(engine, rails_of(settings).of("stripe"), payees)
+    return Acting(engine, rails_of(settings).shared("stripe"), payees)
 
 
 def stripe_secrets_of(settings: Settings) -> StripeSecrets:

@@ -2,7 +2,8 @@
 
 Any number of schedulers may run. Who holds an advisory lock leads and ticks; the others stand by, and one of
 them takes over when the leader ends, when its connection breaks, or when it is silent for LEASE seconds. A
-new leader ticks everything once at the start, so that no time without a leader leaves a gap. For a moment
+new leader ticks everything once at the start, so that no time without a leader leaves a gap. So does one whose
+machine slept, or whose clock was set: what was planned by the old time would come too late or never. For a moment
 two may tick, one not knowing yet that it lost; the queue keeps one job of a kind waiting, so a doubled tick
 changes nothing.
 
@@ -12,7 +13,8 @@ worker has left as soon as its lease has run out.
 """
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import LiteralString
@@ -29,8 +31,11 @@ from clipledger.database import conninfo
 from licensing.cases import LOOKED_FOR
 from licensing.reviewing import MOVED
 from licensing.tracing import UNTRACED
+from licensing.webhooks.sending import UNSENT
+from settlement.importing import UNREAD
 from settlement.payouts.paying import DUE
 from settlement.payouts.rail_events import WAITING
+from settlement.reconciliation.reconciliations import ASKED
 
 LEADER_LOCK = 0x636C6970_73636864
 """The advisory lock of the leader ("clipschd")."""
@@ -38,6 +43,9 @@ PULSE = 1.0
 """Seconds between two looks: the leader whether it still leads, the others whether nobody does."""
 LEASE = 15
 """Seconds of silence after which the server ends the leader's session, and with it the lock."""
+
+JUMP = 5.0
+"""Seconds by which the clock on the wall may differ from time that has passed, between two looks."""
 
 LEADER = """
     SELECT pid FROM pg_locks
@@ -65,6 +73,7 @@ TICKS = (
     Tick(jobs.settle_books, CronTrigger(minute="*/10", timezone=UTC)),
     Tick(jobs.draft_payouts, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.sweep_rails, CronTrigger(minute=23, timezone=UTC)),
+    Tick(jobs.import_rail_lines, CronTrigger(minute="*/15", timezone=UTC)),
     Tick(jobs.forget_expired, CronTrigger(minute=7, timezone=UTC)),
     Tick(jobs.forget_media, CronTrigger(minute=37, timezone=UTC)),
     Tick(jobs.forget_old_jobs, CronTrigger(hour=3, minute=17, timezone=UTC)),
@@ -78,15 +87,26 @@ LOOKS: Mapping[jobs.Job, LiteralString] = {
     jobs.review_clips: _ANY.format(MOVED),
     jobs.conclude_cases: _ANY.format(LOOKED_FOR),
     jobs.trace_clips: _ANY.format(UNTRACED),
-    jobs.import_reports: _ANY.format("settlement.imports WHERE state = 'reading' AND failure IS NULL"),
+    jobs.import_reports: _ANY.format(f"{UNREAD} AND failure IS NULL"),
     jobs.send_payouts: _ANY.format(DUE),
     jobs.hear_stripe: _ANY.format(WAITING),
-    jobs.send_webhooks: _ANY.format("""
-        licensing.webhook_deliveries
-        WHERE state = 'waiting' AND due_at <= now() AND (leased_until IS NULL OR leased_until < now())
-    """),
+    jobs.reconcile_accounts: _ANY.format(ASKED),
+    jobs.send_webhooks: _ANY.format(UNSENT),
 }
 """Jobs that are asked for when there is something to do, and the query that tells."""
+
+
+class Hands:
+    """Tells whether the clock on the wall was set since it was last asked."""
+
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
+        self._wall, self._steady = wall, steady
+        self._ahead = wall() - steady()
+
+    def were_set(self) -> bool:
+        """By more than JUMP; a clock that is slowly put right is not."""
+        before, self._ahead = self._ahead, self._wall() - self._steady()
+        return abs(self._ahead - before) > JUMP
 
 
 async def schedule(url: str) -> None:
@@ -125,12 +145,17 @@ async def _lead(connection: psycopg.AsyncConnection, queue: App) -> None:
     Raises:
         psycopg.Error, TimeoutError: the connection is lost, and the lock with it.
     """
-    clock = _clock(queue)
+    clock, hands = _clock(queue), Hands()
     clock.start()
     try:
         while True:
             if await leader(connection) != connection.info.backend_pid:
                 return
+            if hands.were_set():
+                log.warning("the clock was set: everything is asked for once")
+                clock.shutdown(wait=False)
+                clock = _clock(queue)
+                clock.start()
             await _look(connection, queue)
             await asyncio.sleep(PULSE)
     finally:

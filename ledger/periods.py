@@ -5,7 +5,7 @@ recorded with who did it and why; every month before it stays locked. Who may do
 for the rooms above to say.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 from sqlalchemy import func, insert, literal, select
@@ -44,6 +44,11 @@ _REOPENED = [tables.period_reopenings.c[name] for name in Reopening.__struct_fie
 def month_of(day: date) -> date:
     """The first day of a day's month."""
     return day.replace(day=1)
+
+
+def next_month(month: date) -> date:
+    """The first day of the month after."""
+    return (month + timedelta(days=31)).replace(day=1)
 
 
 def parse_period(text_: str, field: str = "period") -> date:

@@ -14,7 +14,7 @@ from ledger.splits import SplitRule
 class Waterfall:
     """One rule's, below its first tier."""
 
-    __slots__ = ("_fixed", "_of_gross", "_of_rest", "_shares", "parties", "rule")
+    __slots__ = ("_fixed", "_of_gross", "_of_rest", "parties", "rule")
 
     def __init__(self, rule: SplitRule) -> None:
         self.rule = rule
@@ -26,7 +26,7 @@ class Waterfall:
         weights = [rate.numerator * (whole // rate.denominator) for _, rate in rates]
         self._of_gross = _turns([places[take.party] for take, _ in rates], weights, whole)
         self._of_rest = [(places[take.party], rate.numerator, rate.denominator) for take, rate in rule.rates_of("rest")]
-        self._shares = _turns([places[share.party] for share in rule.shares], rule.weights, sum(rule.weights))
+        self._of_rest += _turns([places[share.party] for share in rule.shares], rule.weights, sum(rule.weights))
 
     def parts(self, gross: int) -> dict[str, int]:
         """By party, in order of rank, in minor units; they sum to the gross. Raises InvalidAmount."""
@@ -38,13 +38,13 @@ class Waterfall:
             parts[place] += output
             left -= output
         for place, weight, whole in self._of_gross:
-            due = _rounded(undivided, weight, whole)
+            due = (2 * undivided * weight + whole) // (2 * whole)  # half a unit up
             undivided -= due
-            output = min(due, left)
+            output = due if due < left else left
             parts[place] += output
             left -= output
-        for place, weight, whole in (*self._of_rest, *self._shares):
-            part = _rounded(left, weight, whole)
+        for place, weight, whole in self._of_rest:
+            part = (2 * left * weight + whole) // (2 * whole)
             parts[place] += part
             left -= part
         if gross < 0:
@@ -60,8 +60,3 @@ def _turns(places: Sequence[int], weights: Sequence[int], whole: int) -> list[tu
             turns.append((place, weight, whole))
         whole -= weight
     return turns
-
-
-def _rounded(amount: int, weight: int, whole: int) -> int:
-    """`weight / whole` of an amount that is not negative, half a unit up."""
-    return (2 * amount * weight + whole) // (2 * whole)

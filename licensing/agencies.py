@@ -136,16 +136,11 @@ async def _change(connection: AsyncConnection, row: Row[Any], values: dict[str, 
 # Reading ----------------------------------------------------------------------------------------------------
 
 
-async def find_for_agency(connection: AsyncConnection, agency_id: int, representation_id: int) -> Representation:
-    """Raises RepresentationNotFound where it is none of the agency's."""
+async def find_representation(connection: AsyncConnection, party_id: int, representation_id: int) -> Representation:
+    """Raises RepresentationNotFound where the party is neither its agency nor its clipper."""
     its = representations.c
-    return await _one(connection, (its.agency_id == agency_id) & (its.representation_id == representation_id))
-
-
-async def find_for_clipper(connection: AsyncConnection, clipper_id: int, representation_id: int) -> Representation:
-    """Raises RepresentationNotFound where it is none of the clipper's."""
-    its = representations.c
-    return await _one(connection, (its.clipper_id == clipper_id) & (its.representation_id == representation_id))
+    of_party = or_(its.agency_id == party_id, its.clipper_id == party_id)
+    return await _one(connection, of_party & (its.representation_id == representation_id))
 
 
 async def list_for_agency(

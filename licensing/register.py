@@ -106,13 +106,10 @@ class GrantHistory:
         self._scopes = {number: scopes[offer_id, number] for number in numbers}
         self._moments = [change.effective_at for change in self._changes]
         self._standings = [NOTHING, *_standings(self._changes, self._scopes)]
+        self.accounts = frozenset(account for change in self._changes for account in change.handles or ())
+        """All that it ever listed."""
         self._first_recorded = min(change.recorded_at for change in self._changes)
         self._last_recorded = max(change.recorded_at for change in self._changes)
-
-    @property
-    def accounts(self) -> set[str]:
-        """All that it ever listed."""
-        return {account for change in self._changes for account in change.handles or ()}
 
     def is_known(self, at: datetime | None) -> bool:
         """Whether anything had been recorded of it by then; None: by now."""

@@ -357,6 +357,7 @@ publications = Table(
         name="publications_submission",
     ),
     Index("publications_of_submission", "book_id", "submission_id"),
+    Index("publications_removed", "book_id", postgresql_where=text("removed_at IS NOT NULL")),
 )
 
 claims = Table(

@@ -12,10 +12,11 @@ A sale that no licence covered is nobody's, whatever rule applied. A person vouc
 report does not tell; when and where the grant counts, and for which products, is judged as ever.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import text
@@ -27,7 +28,7 @@ from licensing.register import Register
 from licensing.segments import segments_of
 from licensing.vocabulary import account_of
 from settlement.arrays import text_array
-from settlement.licences import Clip, Licences, clips
+from settlement.licences import Clip, Licences
 
 if TYPE_CHECKING:
     from settlement.sales import Sale  # which knows attributions
@@ -60,29 +61,41 @@ class Attribution(Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
+class Attributed(NamedTuple):
+    """Whose sales are, in their order. `by_streams`: for some it mattered which streams their clip shows."""
+
+    whose: list[Attribution]
+    by_streams: bool
+
+
 async def attribute(
     connection: AsyncConnection, book_id: int, sales: Sequence["Sale"], licences: Licences | None = None
-) -> list[Attribution]:
-    """Whose they are by all that is committed now, in their order. A few statements, however many sales.
+) -> Attributed:
+    """Whose they are by all that is committed now. A few statements, however many sales.
 
-    `licences` of the book spare it reading again what an earlier call has read.
+    `licences` of the book, just refreshed, spare it reading again what an earlier call has read. What is worked out is
+    so in a thread of its own: others of this process go on.
     """
+    licences = licences or Licences(book_id)
     resolved = await _resolutions(connection, book_id, sales)
     posted = {(each.platform, each.content_id) for each in sales if each.content_id is not None}
-    found_clips = await clips(connection, book_id, posted)
-    accounts = {_account(each.platform, each.handle) for each in sales}
-    grant_ids = {clip.grant_id for its in found_clips.values() for clip in its} | set(resolved.values())
-    register = await (licences or Licences(book_id)).register(
-        connection, accounts=[each for each in accounts if each is not None], grant_ids=grant_ids
+    found_clips = await licences.clips(connection, posted)
+    accounts = {_account(platform, handle) for platform, handle in {(each.platform, each.handle) for each in sales}}
+    named = {clip.grant_id for _, content_id in posted for clip in found_clips.get(content_id, ())}
+    register = await licences.register(
+        connection,
+        accounts=[each for each in accounts if each is not None],
+        grant_ids=named | set(resolved.values()),
     )
     known = _Known(resolved, found_clips, register)
-    found = [known.whose(each) for each in sales]
-    if known.in_question:
-        known.streams = await _streams(connection, book_id, known.in_question)
-        found = [
-            known.whose(each) if its.reason == "unknown-stream" else its for each, its in zip(sales, found, strict=True)
-        ]
-    return found
+    found = await asyncio.to_thread(known.whose_all, sales)
+    if not known.in_question:
+        return Attributed(found, by_streams=False)
+    known.streams = await _streams(connection, book_id, known.in_question)
+    return Attributed(
+        [known.whose(each) if its.reason == "unknown-stream" else its for each, its in zip(sales, found, strict=True)],
+        by_streams=True,
+    )
 
 
 @lru_cache(maxsize=50_000)
@@ -129,6 +142,9 @@ class _Known:
             for clip in self.clips.get(sale.content_id, ())
             if sale.platform is None or clip.platform == sale.platform
         ]
+
+    def whose_all(self, sales: Sequence["Sale"]) -> list[Attribution]:
+        return [self.whose(each) for each in sales]
 
     def whose(self, sale: "Sale") -> Attribution:
         grant_id = self._resolved(sale)

@@ -7,12 +7,11 @@ import msgspec
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.periods import format_period, locked_through
+from ledger.periods import format_period, locked_through, next_month
 from settlement.closing import Action, State, calendar_of
 from settlement.exceptions import OpenMatter, open_matters
 from settlement.statements.drafting import outdated
 from settlement.tables import closing_events
-from settlement.true_ups import next_month
 
 
 class Step(msgspec.Struct, frozen=True):

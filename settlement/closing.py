@@ -16,7 +16,7 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.periods import format_period, lock_period, locked_through, reopen_period
+from ledger.periods import format_period, lock_period, locked_through, next_month, reopen_period
 from ledger.seals import seal
 from licensing.vocabulary import check_text
 from settlement.errors import (
@@ -29,9 +29,10 @@ from settlement.errors import (
     WrongStep,
 )
 from settlement.exceptions import open_matters
-from settlement.statements.drafting import check_current, draft_statements, prove_statements
+from settlement.parties import BALANCES_CODE
+from settlement.statements.drafting import check_current, draft_statements, prove_statements, seen_by
 from settlement.tables import closing_events, closings
-from settlement.true_ups import next_month, post_true_ups
+from settlement.true_ups import post_true_ups
 
 State = Literal["open", "draft", "submitted", "issued"]
 Action = Literal["drafted", "submitted", "returned", "approved", "reopening-asked", "reopening-refused", "reopened"]
@@ -76,8 +77,10 @@ async def draft(connection: AsyncConnection, book_id: int, month: date, by: Pers
     await _step(connection, book_id, month, "drafted")
     await _check_earlier(connection, book_id, month, await locked_through(connection, book_id))
     trued_up = await post_true_ups(connection, book_id, month)
+    known = await seen_by(connection)
     made = await draft_statements(connection, book_id, month)
-    await _record(connection, book_id, month, "drafted", by, detail={"statements": made, "true_ups": trued_up})
+    detail = {"statements": made, "true_ups": trued_up, "seen": known}
+    await _record(connection, book_id, month, "drafted", by, detail=detail)
     return made
 
 
@@ -276,15 +279,14 @@ _SEALED = text("""
     WHERE book_id = :book AND month = ANY (CAST(:months AS date[]))
       AND newest.seal_no IS NOT NULL AND coalesce(unsealed.period > month, true)
 """)
-_UNCLOSED = text("""
+_UNCLOSED = text(f"""
     SELECT least(min(moved.period), (
         SELECT min(month) FROM settlement.closings
         WHERE book_id = :book AND month < :month AND revision > 1 AND state <> 'issued'))
     FROM ledger.movements AS moved JOIN ledger.accounts AS account USING (book_id, account_id)
     WHERE moved.book_id = :book AND moved.period < :month
       AND moved.period > coalesce(CAST(:locked AS date), '-infinity')
-      AND account.code ~
-          '^(liabilities:(held|available|reserve|frozen|paying)|assets:recoverable):(host|(clipper|agency)-[0-9]+)$'
+      AND account.code ~ '{BALANCES_CODE}'
       AND NOT EXISTS (SELECT FROM settlement.closings AS its
                       WHERE its.book_id = :book AND its.month = moved.period AND its.state = 'issued')
-""")
+""")  # noqa: S608 - of constants

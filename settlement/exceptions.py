@@ -7,7 +7,17 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Matter = Literal["suspense", "parked-rows", "running-imports", "running-claims", "open-adjustments", "open-payouts"]
+from settlement.payouts.lifecycle import OPEN
+
+Matter = Literal[
+    "suspense",
+    "parked-rows",
+    "running-imports",
+    "running-claims",
+    "open-adjustments",
+    "open-payouts",
+    "unreconciled",
+]
 
 
 class OpenMatter(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -22,7 +32,8 @@ class OpenMatter(msgspec.Struct, frozen=True, omit_defaults=True):
 
 async def open_matters(connection: AsyncConnection, book_id: int, before: date) -> list[OpenMatter]:
     """Those there are, rows and imports by report; of sales those sold before this day, of payouts those that were to
-    be paid before it and have not arrived.
+    be paid before it and have not arrived. Unreconciled are accounts of cash and transit that nobody has signed for,
+    and what else somebody has begun to reconcile.
     """
     found = await connection.execute(_MATTERS, {"book": book_id, "before": before})
     return [
@@ -44,6 +55,7 @@ _PLACES: dict[Matter, str] = {
     "running-claims": "claims",
     "open-adjustments": "adjustments?in_state=proposed",
     "open-payouts": "payouts?in_state={}",
+    "unreconciled": "reconciliations/board?month={}",
 }
 
 _MATTERS = text("""
@@ -71,10 +83,34 @@ _MATTERS = text("""
         UNION ALL
         SELECT 6, 'open-payouts', count(*), payout.state, payout.currency, sum(payout.amount)
         FROM settlement.payouts AS payout JOIN settlement.payout_runs AS run USING (book_id, run_id)
-        WHERE payout.book_id = :book AND payout.state IN ('filed', 'unknown', 'refused', 'sent') AND run.pay_on < :before
+        WHERE payout.book_id = :book AND payout.state = ANY (CAST(:open AS text[])) AND run.pay_on < :before
         GROUP BY payout.state, payout.currency
+        UNION ALL
+        SELECT 7, 'unreconciled', count(*), to_char(month, 'YYYY-MM'), currency, NULL
+        FROM (
+            SELECT CAST(CAST(:before AS date) - interval '1 month' AS date) AS month, account.code, account.currency
+            FROM ledger.accounts AS account JOIN ledger.movements AS moved USING (book_id, account_id)
+            WHERE account.book_id = :book AND moved.period < :before
+              AND (account.code IN ('assets:bank', 'assets:stripe') OR starts_with(account.code, 'assets:in-transit:'))
+            GROUP BY account.code, account.currency
+            HAVING sum(amount) <> 0 OR max(period) = CAST(CAST(:before AS date) - interval '1 month' AS date)
+            UNION
+            SELECT CAST(CAST(:before AS date) - interval '1 month' AS date),
+                   CASE source WHEN 'bank' THEN 'assets:bank' ELSE 'assets:stripe' END COLLATE "C", currency
+            FROM settlement.external_lines
+            WHERE book_id = :book AND booked_on < :before
+              AND booked_on >= CAST(CAST(:before AS date) - interval '1 month' AS date)
+            UNION
+            SELECT month, account, currency FROM settlement.reconciliations
+            WHERE book_id = :book AND month = CAST(CAST(:before AS date) - interval '1 month' AS date)
+        ) AS account
+        WHERE NOT EXISTS (
+            SELECT FROM settlement.reconciliations AS its
+            WHERE its.book_id = :book AND its.account = account.code AND its.currency = account.currency
+              AND its.month = account.month AND its.state = 'signed')
+        GROUP BY month, currency
     ) AS its
     JOIN ledger.books AS book ON book.book_id = :book
     WHERE number > 0
     ORDER BY place, which, currency
-""")
+""").bindparams(open=sorted(OPEN))

@@ -64,9 +64,11 @@ UPHELD = "claimant = 'host' AND state = 'finally-upheld'"
 """Claims that freeze and that forfeit, as conditions on `licensing.claims`; `licensing.claims.frozen_subjects` lists
 those that freeze.
 """
+HOLDING = f"({UPHELD} OR {RUNNING})"
+"""Claims that do anything to sales."""
 
 _OVER = text(f"""
     SELECT grant_id, submission_id, {RUNNING}, CASE WHEN {UPHELD} THEN decided_at END
     FROM licensing.claims
-    WHERE book_id = :book_id AND ({UPHELD} OR {RUNNING})
+    WHERE book_id = :book_id AND {HOLDING}
 """)  # noqa: S608 - of constants

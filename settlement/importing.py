@@ -9,7 +9,7 @@ One run at a time works on an import: it holds a lock of the database's for as l
 
 import asyncio
 import operator
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -31,8 +31,10 @@ from settlement.errors import FileRefused, ImportRunning
 from settlement.imports import Import, find_import
 from settlement.licences import Licences
 from settlement.observations import Observation, Quarantined
-from settlement.observing import Observed, copied, copied_parked, observe, write_rows
+from settlement.observing import Counts, Observed, copied, copied_parked, observe, write_rows
+from settlement.preparing import Prepared, current, prepare, sales_of
 from settlement.readers import Report
+from settlement.sales import Sale
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -53,25 +55,28 @@ async def run_import(
         ImportRunning: another run is at it.
         ImportNotFound
     """
-    done = Observed()
-    async with _alone(engine, book_id, import_id) as report:
+    done = Counts()
+    async with _alone(engine, book_id, import_id) as (report, aside):
         if report.state == "reading":
-            done = await _run(engine, storage, book_id, report, told)
+            done = await _run(engine, aside, storage, book_id, report, told)
     async with engine.connect() as connection:
         report = await find_import(connection, book_id, import_id)
-    return Imported(report, done.new, done.changed, done.unchanged)
+    return Imported(report, *done)
 
 
-async def _run(engine: AsyncEngine, storage: Storage, book_id: int, report: Import, told: Told) -> Observed:
-    done, licences = Observed(), Licences(book_id)
+async def _run(
+    engine: AsyncEngine, aside: AsyncConnection, storage: Storage, book_id: int, report: Import, told: Told
+) -> Counts:
+    """`aside` reads what is needed for the next chunk."""
+    done = Counts()
     try:
         async with storage.local(Place("object", report.key)) as path:
             if not report.rows_read:
                 await asyncio.to_thread(check, path, report, told)
-            async with aclosing(_chunks(path, book_id, report)) as chunks:
-                async for chunk in chunks:
+            async with aclosing(_chunks(aside, path, book_id, report)) as chunks:
+                async for chunk, prepared in chunks:
                     async with engine.begin() as connection:
-                        its = await _post(connection, book_id, report, chunk, licences)
+                        its = await _post(connection, book_id, report, chunk, prepared)
                     done = done.and_(its)
                     told(Progress(False, chunk.last, chunk.bytes_read, report.size))
     except (FileRefused, VideoFileNotFound) as refusal:
@@ -89,15 +94,17 @@ async def _end(engine: AsyncEngine, book_id: int, report: Import, state: str, fa
 
 
 @asynccontextmanager
-async def _alone(engine: AsyncEngine, book_id: int, import_id: int) -> AsyncIterator[Import]:
-    """The import, nobody else's for as long as the block lasts. Raises ImportRunning, ImportNotFound."""
+async def _alone(engine: AsyncEngine, book_id: int, import_id: int) -> AsyncIterator[tuple[Import, AsyncConnection]]:
+    """The import, nobody else's for as long as the block lasts, and the connection that holds it: outside of any
+    transaction, to read by. Raises ImportRunning, ImportNotFound.
+    """
     lock = {"name": f"settlement.import {book_id} {import_id}"}
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         report = await find_import(connection, book_id, import_id)
         if not await connection.scalar(_TRY_LOCK, lock):
             raise ImportRunning("import", import_id)
         try:
-            yield await find_import(connection, book_id, report.import_id)
+            yield await find_import(connection, book_id, report.import_id), connection
         finally:
             await connection.execute(_UNLOCK, lock)
 
@@ -144,7 +151,7 @@ def _its(book_id: int, import_id: int) -> tuple[ColumnElement[bool], ...]:
 
 
 class _Chunk(NamedTuple):
-    """Rows after `after` up to `last`, as they are written down."""
+    """Rows after `after` up to `last`, as they are written down, and what they tell."""
 
     after: int
     last: int
@@ -152,22 +159,31 @@ class _Chunk(NamedTuple):
     observations: str
     parked: str
     parked_rows: int
+    sales: Sequence[Sale]
 
 
-async def _chunks(path: Path, book_id: int, report: Import) -> AsyncGenerator[_Chunk, None]:
-    """What is left of the file. The next chunk is read while this one is posted."""
+async def _chunks(
+    aside: AsyncConnection, path: Path, book_id: int, report: Import
+) -> AsyncGenerator[tuple[_Chunk, Prepared], None]:
+    """What is left of the file. The next chunk is read and prepared while this one is posted."""
+    zone, licences = await calendar(aside, book_id), Licences(book_id)
     with open_report(path, report) as opened:
-        left = _read_on(opened, book_id, report)
-        coming = asyncio.ensure_future(asyncio.to_thread(next, left, None))
+        left = _read_on(opened, book_id, report, zone)
+
+        async def following() -> tuple[_Chunk, Prepared] | None:
+            chunk = await asyncio.to_thread(next, left, None)
+            return chunk and (chunk, await prepare(aside, book_id, chunk.sales, zone, licences))
+
+        coming = asyncio.ensure_future(following())
         try:
-            while chunk := await coming:
-                coming = asyncio.ensure_future(asyncio.to_thread(next, left, None))
-                yield chunk
+            while found := await coming:
+                coming = asyncio.ensure_future(following())
+                yield found
         finally:
             await asyncio.wait([coming])  # the file is closed when nobody reads it any more
 
 
-def _read_on(opened: Report, book_id: int, report: Import) -> Iterator[_Chunk]:
+def _read_on(opened: Report, book_id: int, report: Import, zone: ZoneInfo) -> Iterator[_Chunk]:
     after, number_of = report.rows_read, operator.attrgetter("row_no")
     of = book_id, report.import_id
     rows = (row for row in judged(opened, report.as_of) if row.row_no > after)
@@ -175,13 +191,12 @@ def _read_on(opened: Report, book_id: int, report: Import) -> Iterator[_Chunk]:
         last = number_of(chunk[-1])
         parked = [row for row in chunk if isinstance(row, Quarantined)]
         seen = [row for row in chunk if isinstance(row, Observation)]
-        yield _Chunk(after, last, opened.bytes_read, copied(of, seen), copied_parked(of, parked), len(parked))
+        texts = copied(of, seen), copied_parked(of, parked)
+        yield _Chunk(after, last, opened.bytes_read, *texts, len(parked), sales_of(seen, report, zone))
         after = last
 
 
-async def _post(
-    connection: AsyncConnection, book_id: int, report: Import, chunk: _Chunk, licences: Licences
-) -> Observed:
+async def _post(connection: AsyncConnection, book_id: int, report: Import, chunk: _Chunk, prepared: Prepared) -> Counts:
     """Raises ImportRunning where another run has come further."""
     await take_turn(connection, book_id)
     imports, its = tables.imports, _its(book_id, report.import_id)
@@ -189,50 +204,37 @@ async def _post(
     if await connection.scalar(left) != chunk.after:
         raise ImportRunning("import", report.import_id)
     await write_rows(connection, chunk.observations, chunk.parked)
-    observed = await observe(connection, book_id, report.import_id, chunk.after + 1, chunk.last)
-    await accrue_observed(connection, book_id, report, chunk.after + 1, observed, licences)
+    placed = await current(connection, book_id, prepared)
+    observed = await observe(connection, book_id, report.import_id, chunk.after + 1, chunk.last, placed)
+    await accrue_observed(connection, book_id, report, chunk.after + 1, observed)
     values = {
         "rows_read": chunk.last,
         "bytes_read": chunk.bytes_read,
         "parked": imports.c.parked + chunk.parked_rows,
-        "changed": imports.c.changed + observed.new + observed.changed,
+        "changed": imports.c.changed + observed.counts.new + observed.counts.changed,
     }
     await connection.execute(update(imports).where(*its).values(values))
-    return observed
+    return observed.counts
 
 
 async def accrue_observed(
-    connection: AsyncConnection,
-    book_id: int,
-    report: Import,
-    first: int,
-    observed: Observed,
-    licences: Licences | None = None,
-) -> Accrued | None:
+    connection: AsyncConnection, book_id: int, report: Import, first: int, observed: Observed
+) -> Accrued:
     """Post what the rows from `first` on have changed."""
-    if not observed.sales:
-        return None
-    day = report.as_of.astimezone(ZoneInfo(await _calendar(connection, book_id))).date()
     event = Event(
         cause="observed",
         key=f"import:{report.import_id}:{first}",
-        on=day,
+        on=report.as_of.astimezone(await calendar(connection, book_id)).date(),
         description=f"Report {report.name}"[:200],
         metadata={"import": str(report.import_id), "sha256": report.sha256, "first_row": str(first)},
     )
-    return await accrue(
-        connection,
-        book_id,
-        observed.sales,
-        event,
-        was_in=observed.was_in,
-        new=observed.new,
-        licences=licences,
-    )
+    its = observed.sales, event
+    return await accrue(connection, book_id, *its, was_in=observed.was_in, new=observed.new)
 
 
-async def _calendar(connection: AsyncConnection, book_id: int) -> str:
-    return (await list_books(connection, only=[book_id]))[0].time_zone
+async def calendar(connection: AsyncConnection, book_id: int) -> ZoneInfo:
+    """The zone by which the book tells days."""
+    return ZoneInfo((await list_books(connection, only=[book_id]))[0].time_zone)
 
 
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")

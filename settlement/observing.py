@@ -5,29 +5,38 @@ itself. Every statement costs the same however many sales the book has.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.arrays import array, driver, planned
 from settlement.observations import Observation, Quarantined
+from settlement.placing import Placed
 from settlement.sales import Sale
 
 
-class Observed(Struct, frozen=True):
-    """What rows have changed. `sales` are those told otherwise than before, locked, and then the `new` ones, which have
-    a number but are not written yet; in order. `was_in`: the currencies of those that were told in another one before.
-    """
+class Counts(NamedTuple):
+    """Sales that came, that were told otherwise than before, and that were known as rows tell them."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
-    sales: Sequence[Sale] = ()
-    was_in: Mapping[int, str] = {}
 
-    def and_(self, more: "Observed") -> "Observed":
-        """The counts of both."""
-        return Observed(self.new + more.new, self.changed + more.changed, self.unchanged + more.unchanged)
+    def and_(self, more: "Counts") -> "Counts":
+        """Of both."""
+        return Counts(self.new + more.new, self.changed + more.changed, self.unchanged + more.unchanged)
+
+
+class Observed(Struct, frozen=True):
+    """What rows have changed: `sales` that are told otherwise than before, locked and in order; `was_in`, the
+    currencies of those that were told in another one before; and `new` ones, which are not written yet.
+    """
+
+    sales: Sequence[Sale]
+    was_in: Mapping[int, str]
+    new: Sequence[Placed]
+    counts: Counts
 
 
 # Rows -------------------------------------------------------------------------------------------------------
@@ -121,23 +130,18 @@ OBSERVED = f"""
     )"""  # noqa: S608 - of constants
 """A FROM item: the observation of an import that `told.row_no` names, with all FACTS."""
 
-# A line that is told twice counts as the later row tells it. IS TRUE keeps the sale's look-up to the one index that has
-# its line; others begin with the book.
-_LINES = """
-    WITH told AS MATERIALIZED (
-        SELECT DISTINCT ON (order_no, line_no, marketplace) order_no, line_no, marketplace, row_no
-        FROM settlement.observations
-        WHERE book_id = %(book)s AND import_id = %(import)s AND row_no BETWEEN %(first)s AND %(last)s
-        ORDER BY order_no, line_no, marketplace, row_no DESC
-    )
-    SELECT told.row_no, sale.sale_id
-    FROM told LEFT JOIN LATERAL (
+# IS TRUE keeps the sale's look-up to the one index that has its line; others begin with the book. A line that is told
+# twice counts as the later row tells it.
+_KNOWN = """
+    SELECT DISTINCT ON (sale.sale_id) sale.sale_id, told.row_no
+    FROM settlement.observations AS told CROSS JOIN LATERAL (
         SELECT s.sale_id FROM settlement.sales AS s
         WHERE s.order_no = told.order_no AND s.line_no = told.line_no AND s.marketplace = told.marketplace
             AND (s.book_id = %(book)s) IS TRUE
         OFFSET 0
-    ) AS sale ON true
-    ORDER BY sale.sale_id, told.row_no"""
+    ) AS sale
+    WHERE told.book_id = %(book)s AND told.import_id = %(import)s AND told.row_no BETWEEN %(first)s AND %(last)s
+    ORDER BY sale.sale_id, told.row_no DESC"""
 
 # In order of their numbers, as everybody does who locks sales.
 _LOCK = """
@@ -175,30 +179,27 @@ _RENEW = f"""
     )
     ORDER BY s.sale_id"""  # noqa: S608 - of constants
 
-_NUMBER = f"""
-    SELECT told.sale_id, {", ".join(f"o.{name}" for name in FACTS)}
-    FROM (
-        SELECT nextval('settlement.sales_sale_id_seq') AS sale_id, row_no FROM unnest(%(rows)s::bigint[]) AS row_no
-    ) AS told CROSS JOIN LATERAL {OBSERVED} AS o
-    ORDER BY told.sale_id"""  # noqa: S608 - of constants
 
+async def observe(
+    connection: AsyncConnection, book_id: int, import_id: int, first: int, last: int, placed: Sequence[Placed]
+) -> Observed:
+    """Let these rows of an import tell of their sales, where they are the newest that is known of them.
 
-async def observe(connection: AsyncConnection, book_id: int, import_id: int, first: int, last: int) -> Observed:
-    """Let these rows of an import tell of their sales, where they are the newest that is known of them."""
+    `placed` is what the rows tell of, one for each line, by its last row.
+    """
     its = {"book": book_id, "import": import_id}
-    lines = await (await planned(connection, _LINES, {**its, "first": first, "last": last})).fetchall()
-    known = [line for line in lines if line[1] is not None]
+    known = await (await planned(connection, _KNOWN, {**its, "first": first, "last": last})).fetchall()
     changed, was_in = await _renew(connection, its, known) if known else ([], {})
-    rows = {"rows": array([row_no for row_no, sale_id in lines if sale_id is None])}
-    new = [Sale(*row) for row in await (await planned(connection, _NUMBER, {**its, **rows})).fetchall()]
-    return Observed(len(new), len(changed), len(known) - len(changed), [*changed, *new], was_in)
+    rows = {row_no for _, row_no in known}
+    new = [each for each in placed if each.sale.row_no not in rows]
+    return Observed(changed, was_in, new, Counts(len(new), len(changed), len(known) - len(changed)))
 
 
 async def _renew(
     connection: AsyncConnection, its: Mapping[str, int], known: Sequence[tuple[int, int]]
 ) -> tuple[list[Sale], dict[int, str]]:
     """The sales that rows tell otherwise, and the currencies of those that were told in another before."""
-    told = {**its, "sales": array([sale_id for _, sale_id in known]), "rows": array([row_no for row_no, _ in known])}
+    told = {**its, "sales": array([sale_id for sale_id, _ in known]), "rows": array([row_no for _, row_no in known])}
     await planned(connection, _LOCK, told)
     sales, was_in = [], {}
     for row in await (await planned(connection, _RENEW, told)).fetchall():

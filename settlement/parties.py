@@ -12,6 +12,11 @@ from settlement.errors import UnknownParty
 PARTY = "^(host|(clipper|agency)-[1-9][0-9]{0,18})$"
 """The form of a party's name, as a regular expression."""
 
+BALANCES_CODE = (
+    "^(liabilities:(held|available|reserve|frozen|paying)|assets:recoverable):(host|(clipper|agency)-[0-9]+)$"
+)
+"""The form of the codes of accounts that say what a party is owed and what it owes back, likewise."""
+
 _PARTY = re.compile("(host)|(clipper|agency)-([1-9][0-9]{0,18})")
 
 

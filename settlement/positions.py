@@ -176,7 +176,7 @@ def lines_between(was: Standing, now: Standing, marketplace: str) -> dict[str, i
 
     Both standings are in one currency: a sale whose currency changed goes to NOWHERE in the old one first.
     """
-    if was == NOWHERE:
+    if was is NOWHERE or was == NOWHERE:
         return lines_of(now, marketplace)
     lines = lines_of(now, marketplace)
     for account, amount in lines_of(was, marketplace).items():
@@ -187,9 +187,10 @@ def lines_between(was: Standing, now: Standing, marketplace: str) -> dict[str, i
 def lines_of(standing: Standing, marketplace: str) -> dict[str, int]:
     """What the sale has on each account; debits positive, zeros left out, the sum is zero."""
     stage = standing.stage
+    if standing.suspense:  # then it has all
+        return {marketplace_account(marketplace): standing.suspense, SUSPENSE: -standing.suspense}
     amounts = {
         marketplace_account(marketplace): standing.posted,
-        SUSPENSE: -standing.suspense,
         FEE_INCOME if standing.fee_earned else DEFERRED_FEE: -standing.platform,
         party_account(stage, HOST): -standing.host,
     }

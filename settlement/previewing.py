@@ -12,10 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from settlement.checking import CHUNK, checked, judged
-from settlement.importing import accrue_observed, take_turn
+from settlement.importing import accrue_observed, calendar, take_turn
 from settlement.imports import Import, Request, described, digest_of, find_file, opened
+from settlement.licences import Licences
 from settlement.observations import Observation, Quarantined
-from settlement.observing import Observed, copied, observe, write_rows
+from settlement.observing import Counts, copied, observe, write_rows
+from settlement.preparing import prepare, sales_of
 from settlement.readers import read
 
 MOST_ROWS = 50_000
@@ -76,7 +78,7 @@ async def preview(engine: AsyncEngine, book_id: int, request: Request) -> Previe
         report = _report(await described(connection, book_id, request), sha256, size)
     rows = await asyncio.to_thread(_beginning, request, report)
     seen = list(rows.seen.values())
-    done, sums = Observed(), Counter[tuple[str, str]]()
+    done, sums = Counts(), Counter[tuple[str, str]]()
     for first in range(0, len(seen), CHUNK):
         async with engine.connect() as connection:
             tried = await _tried(connection, book_id, report, seen[first : first + CHUNK])
@@ -86,7 +88,7 @@ async def preview(engine: AsyncEngine, book_id: int, request: Request) -> Previe
             await connection.rollback()
         done = done.and_(tried)
     posted = [Amount(*account, amount) for account, amount in sorted(sums.items()) if amount]
-    its = rows.rows, rows.sample, rows.parked, done.new, done.changed, done.unchanged, posted
+    its = rows.rows, rows.sample, rows.parked, *done, posted
     return Preview(report.name, sha256, report.format, report.as_of, False, *its)
 
 
@@ -111,14 +113,17 @@ def _beginning(request: Request, report: Import) -> _Rows:
     return found
 
 
-async def _tried(connection: AsyncConnection, book_id: int, report: Import, rows: Sequence[Observation]) -> Observed:
+async def _tried(connection: AsyncConnection, book_id: int, report: Import, rows: Sequence[Observation]) -> Counts:
     await take_turn(connection, book_id)
     values = {name: getattr(report, name) for name in ("name", "sha256", "size", "format", "as_of", "zone", "on_fault")}
     await connection.execute(_INSERT, {"book": book_id, "number": _NUMBER, "columns": list(report.columns), **values})
     await write_rows(connection, copied((book_id, _NUMBER), rows), "")
-    observed = await observe(connection, book_id, _NUMBER, rows[0].row_no, rows[-1].row_no)
+    zone = await calendar(connection, book_id)
+    sales = sales_of(rows, report, zone)
+    prepared = await prepare(connection, book_id, sales, zone, Licences(book_id))
+    observed = await observe(connection, book_id, _NUMBER, rows[0].row_no, rows[-1].row_no, prepared.placed)
     await accrue_observed(connection, book_id, report, rows[0].row_no, observed)
-    return observed
+    return observed.counts
 
 
 def _report(values: dict[str, Any], sha256: str, size: int) -> Import:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.entries import Line, NewEntry, post_batch, reverse
 from ledger.money import BIGINT_MAX, check_amount, exponent
-from ledger.periods import locked_through, month_of
+from ledger.periods import locked_through, month_of, next_month
 from ledger.refusals import storable
 from settlement.entries import open_accounts
 from settlement.errors import InvalidRemittance, RemittanceDiffers, RemittanceNotFound, RemittanceReversed
@@ -152,7 +152,7 @@ async def _entries(
     connection: AsyncConnection, book_id: int, new: Sequence[NewRemittance], rounds: Mapping[_Name, int]
 ) -> list[NewEntry]:
     locked = await locked_through(connection, book_id)
-    first_open = None if locked is None else month_of(locked + timedelta(days=31))
+    first_open = None if locked is None else next_month(locked)
     return [
         NewEntry(
             idempotency_key=f"remittance:{_digest(each)}:{rounds.get(_name(each), 0)}",

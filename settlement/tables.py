@@ -204,8 +204,10 @@ accruals = Table(
     Column("version_no", Integer),
     Column("tier", BigInteger, nullable=False),
     made("recorded_at"),
+    Column("submission_id", BigInteger),
     PrimaryKeyConstraint("book_id", "sale_id", "change_no"),
     Index("accruals_of_entry", "book_id", "entry_id"),
+    Index("accruals_of_clip", "submission_id", "sale_id", postgresql_where=text("submission_id IS NOT NULL")),
 )
 
 # Statements and the close of a month: migrations/sql/0007_statements.up.sql --------------------------------

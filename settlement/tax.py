@@ -17,11 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.entries import Line
 from ledger.money import BIGINT_MAX, check_amount, exponent
-from ledger.periods import month_of
+from ledger.periods import month_of, next_month
 from settlement.errors import InvalidWithholding
 from settlement.positions import party_account
 from settlement.tables import withholding_rules, withholdings
-from settlement.true_ups import next_month
 from settlement.withholding import Base, Period, Rule, Tax, decode
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.accounts import NewAccount, ensure_accounts
 from ledger.entries import Line, NewEntry, post_batch
 from ledger.periods import format_period
+from ledger.periods import next_month as next_month
 from ledger.splits import true_up
 from licensing.terms import CLIPPER, HOST, Terms, decode
 from settlement.positions import Stage, clipper_party, party_account
@@ -133,11 +134,6 @@ async def list_true_ups(
     if clipper_id is not None:
         chosen = chosen.where(its.clipper_id == clipper_id)
     return [TrueUp(*row) for row in await connection.execute(chosen.order_by(its.true_up_id))]
-
-
-def next_month(month: date) -> date:
-    """The first day of the month after."""
-    return (month + timedelta(days=31)).replace(day=1)
 
 
 # What is missing --------------------------------------------------------------------------------------------

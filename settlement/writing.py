@@ -12,17 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from settlement.arrays import array, planned, text_array
 from settlement.attribution import Attribution
 from settlement.observing import FACTS, OBSERVED
+from settlement.placing import Placed
 from settlement.positions import Place
 from settlement.sales import Sale
 
 
 class Change(Struct, frozen=True, gc=False):
-    """What is new of a sale: whose it is, where it stands, and the entry that moved it, null where none did."""
+    """What is new of a sale: whose it is, and where it stands."""
 
     sale: Sale
     whose: Attribution
     place: Place
-    entry_id: int | None
 
 
 _STANDING = {
@@ -50,23 +50,29 @@ _STANDING = {
 }
 """Columns of a sale that are not facts of its observation."""
 
-_TOLD = dict.fromkeys(("sale_id", "import_id", "row_no", "due", "tier", "entry_id"), "bigint") | _STANDING
+_TOLD = dict.fromkeys(("import_id", "row_no", "due", "tier", "entry_id"), "bigint") | _STANDING
+_NUMBERED = {"sale_id": "bigint"} | _TOLD
 
-_RECORD = f"""
-    WITH told AS MATERIALIZED (
-        SELECT * FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _TOLD.items())})
-            AS told ({", ".join(_TOLD)})
-    ), written AS ({{}})
+
+def _unnested(columns: Mapping[str, str]) -> str:
+    arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in columns.items())
+    return f"unnest({arrays}) AS told ({', '.join(columns)})"
+
+
+_RECORD = """
+    WITH told AS MATERIALIZED ({told}), written AS ({written})
     INSERT INTO settlement.accruals (
         book_id, sale_id, change_no, cause, entry_id, import_id, row_no, due, suspense, platform_part, agency_part,
-        host_part, clipper_part, reserved, stage, grant_id, version_no, tier
+        host_part, clipper_part, reserved, stage, grant_id, submission_id, version_no, tier
     )
     SELECT %(book)s, sale_id, change_no, %(cause)s, entry_id, import_id, row_no, due, suspense, platform_part,
-        agency_part, host_part, clipper_part, reserved, stage, grant_id, version_no, tier
+        agency_part, host_part, clipper_part, reserved, stage, grant_id, submission_id, version_no, tier
     FROM told
-    WHERE entry_id IS NOT NULL"""  # noqa: S608 - of constants
+    WHERE entry_id IS NOT NULL"""
 
-_UPDATE = _RECORD.format(f"""
+_UPDATE = _RECORD.format(
+    told=f"SELECT * FROM {_unnested(_NUMBERED)}",  # noqa: S608 - of constants
+    written=f"""
     UPDATE settlement.sales AS sale SET {", ".join(f"{name} = told.{name}" for name in _STANDING)}
     FROM told
     WHERE sale.sale_id = told.sale_id AND sale.ctid = ANY (ARRAY(
@@ -74,42 +80,53 @@ _UPDATE = _RECORD.format(f"""
             SELECT s.ctid FROM settlement.sales AS s
             WHERE s.book_id = %(book)s AND s.sale_id = told.sale_id
             OFFSET 0
-        ) AS its))""")  # noqa: S608 - of constants
+        ) AS its))""",  # noqa: S608 - of constants
+)
 
-_INSERT = _RECORD.format(f"""
+_INSERT = _RECORD.format(
+    told=f"SELECT nextval('settlement.sales_sale_id_seq') AS sale_id, told.* FROM {_unnested(_TOLD)}",  # noqa: S608
+    written=f"""
     INSERT INTO settlement.sales (book_id, sale_id, {", ".join(FACTS)}, {", ".join(_STANDING)})
     OVERRIDING SYSTEM VALUE
     SELECT %(book)s, told.sale_id, {", ".join(f"o.{name}" for name in FACTS)},
         {", ".join(f"told.{name}" for name in _STANDING)}
-    FROM told CROSS JOIN LATERAL {OBSERVED} AS o""")  # noqa: S608 - of constants
+    FROM told CROSS JOIN LATERAL {OBSERVED} AS o""",  # noqa: S608 - of constants
+)
 
 
-async def update(connection: AsyncConnection, book_id: int, cause: str, changes: Sequence[Change]) -> None:
-    """Put on record what has become of sales whose rows are locked."""
+async def update(
+    connection: AsyncConnection, book_id: int, cause: str, changes: Sequence[Change], entries: Sequence[int | None]
+) -> None:
+    """Put on record what has become of sales whose rows are locked, and the entries that moved them, null where none
+    did.
+    """
     if changes:
-        await planned(connection, _UPDATE, {"book": book_id, "cause": cause, **_told(changes)})
+        numbers = array([change.sale.sale_id for change in changes])
+        told = {"book": book_id, "cause": cause, "sale_id": numbers, **_told(changes, entries)}
+        await planned(connection, _UPDATE, told)
 
 
-async def insert(connection: AsyncConnection, book_id: int, cause: str, changes: Sequence[Change]) -> None:
-    """Write down new sales, all of one import."""
-    if changes:
-        its = {"book": book_id, "import": changes[0].sale.import_id, "cause": cause}
-        await planned(connection, _INSERT, {**its, **_told(changes)})
+async def insert(
+    connection: AsyncConnection, book_id: int, cause: str, placed: Sequence[Placed], entries: Sequence[int | None]
+) -> None:
+    """Write down new sales, all of one import, and number them."""
+    if placed:
+        its = {"book": book_id, "import": placed[0].sale.import_id, "cause": cause}
+        await planned(connection, _INSERT, {**its, **_told(placed, entries)})
 
 
-def _told(changes: Sequence[Change]) -> Mapping[str, str]:
+def _told(changes: Sequence[Change | Placed], entries: Sequence[int | None]) -> Mapping[str, str]:
     """Column by column, for rows would be ten thousand tuples."""
     sales = [change.sale for change in changes]
     whose = [change.whose for change in changes]
     places = [change.place for change in changes]
     standings = [place.standing for place in places]
     return {
-        "sale_id": array([sale.sale_id for sale in sales]),
         "import_id": array([sale.import_id for sale in sales]),
         "row_no": array([sale.row_no for sale in sales]),
         "due": array([sale.due for sale in sales]),
         "tier": array([sale.tier for sale in sales]),
-        "entry_id": array([change.entry_id for change in changes]),
+        "entry_id": array(entries),
         "rule": text_array([its.rule for its in whose]),
         "confidence": array([its.confidence for its in whose]),
         "grant_id": array([its.grant_id for its in whose]),
@@ -118,7 +135,7 @@ def _told(changes: Sequence[Change]) -> Mapping[str, str]:
         "offer_id": array([its.offer_id for its in whose]),
         "version_no": array([its.version_no for its in whose]),
         "reason": text_array([its.reason for its in whose]),
-        "change_no": array([change.sale.change_no + (change.entry_id is not None) for change in changes]),
+        "change_no": array([sale.change_no + (entry is not None) for sale, entry in zip(sales, entries, strict=True)]),
         "posted": array([standing.posted for standing in standings]),
         "suspense": array([standing.suspense for standing in standings]),
         "platform_part": array([standing.platform for standing in standings]),

@@ -4,6 +4,7 @@ With DATABASE_URL set, its server is used (its login must be allowed to create d
 embedded one under `var/test`, without fsync. Tests don't clean up after each other: each opens its own book.
 """
 
+import gc
 import hashlib
 import os
 import shutil
@@ -35,6 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "server" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end, so the garbage collector need not walk it again and again."""
+    gc.freeze()
 
 
 @dataclass(frozen=True)

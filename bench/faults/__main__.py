@@ -1,14 +1,17 @@
 """`python -m bench.faults --schedules N --seed S [--only SEED] [--json FILE] [--workers N]`."""
 
 import asyncio
+import gc
 import json
 import logging
+import math
 import time
 import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import psycopg
@@ -19,10 +22,11 @@ from bench.faults.judging import Finding
 from bench.faults.world import House
 from clipledger import database, postgres
 
-_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB", "log_min_duration_statement": "8"}
+_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 """Nobody pulls the plug here; what a commit means to others is the same."""
 
 _DATABASE = "bench_faults"
+_DONE = "schedules"
 
 Failed = dict[int, list[str]]
 
@@ -32,22 +36,34 @@ Failed = dict[int, list[str]]
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the first; the others follow it.")
 @click.option("--only", type=int, help="Replay this seed alone, and tell what happened.")
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes.")
+@click.option("--minutes", type=click.FloatRange(min=0), help="Begin no more schedules after so long.")
 @click.option("--json", "json_path", type=Path, help="Write what was seen here.")
 @click.option("--folder", type=Path, default=Path("var/bench/faults"), help="Data folder of the servers.")
-def main(*, schedules: int, seed: int, only: int | None, workers: int, json_path: Path | None, folder: Path) -> None:
+def main(
+    *,
+    schedules: int,
+    seed: int,
+    only: int | None,
+    workers: int,
+    minutes: float | None,
+    json_path: Path | None,
+    folder: Path,
+) -> None:
     """Run schedules of faults. Exits with 1 where one pays twice, loses something, or hides it."""
     seeds = [only] if only is not None else [*range(seed, seed + schedules)]
     start = time.perf_counter()
     seen: Counter[str] = Counter()
     failed: Failed = {}
-    parts = [(folder / str(number), seeds[number::workers], only is not None) for number in range(workers)]
+    until = start + 60 * minutes if minutes else math.inf
+    parts = [_Part(folder / str(number), seeds[number::workers], only is not None, until) for number in range(workers)]
     with ProcessPoolExecutor(workers) as pool:
         for part_seen, part_failed in pool.map(_part, parts):
             seen += part_seen
             failed |= part_failed
-    _tell(seen, failed, len(seeds), time.perf_counter() - start)
+    done = seen.pop(_DONE)
+    _tell(seen, failed, done, time.perf_counter() - start)
     if json_path:
-        content = {"schedules": len(seeds), "seed": seed, "seen": dict(sorted(seen.items())), "failed": failed}
+        content = {"schedules": done, "seed": seed, "seen": dict(sorted(seen.items())), "failed": failed}
         json_path.write_text(json.dumps(content, indent=2) + "\n")
     raise SystemExit(bool(failed))
 
@@ -63,12 +79,19 @@ def _tell(seen: Counter[str], failed: Failed, schedules: int, took: float) -> No
         print(f"  {kind:10} {kinds[kind]}")
 
 
-def _part(given: tuple[Path, list[int], bool]) -> tuple[Counter[str], Failed]:
-    """In a process of its own, on a server of its own."""
-    folder, seeds, traced = given
+class _Part(NamedTuple):
+    """What one process does, on a server of its own; `until` is by the clock of perf_counter."""
+
+    folder: Path
+    seeds: list[int]
+    traced: bool
+    until: float
+
+
+def _part(part: _Part) -> tuple[Counter[str], Failed]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with closing(_Server(folder)) as server:
-        return asyncio.run(_all(server, seeds, traced))
+    with closing(_Server(part.folder)) as server:
+        return asyncio.run(_all(server, part))
 
 
 class _Server:
@@ -98,20 +121,25 @@ class _Server:
         return urls.app
 
 
-async def _all(server: _Server, seeds: list[int], traced: bool) -> tuple[Counter[str], Failed]:
+async def _all(server: _Server, part: _Part) -> tuple[Counter[str], Failed]:
     seen: Counter[str] = Counter()
     failed: Failed = {}
-    engine = database.create_engine(server.database(), pool_size=8)
+    engine = database.create_engine(server.database(), pool_size=8, pool_reset_on_return=None)
     house = House(engine, server.restart)
-    for number, seed in enumerate(seeds, start=1):
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    for seed in part.seeds:
+        if time.perf_counter() > part.until:
+            break
         history = History(house, seed, seen)
         if told := await attempt(history):
             failed[seed] = told
             print(f"seed {seed}: {'; '.join(told)[:300]}", flush=True)
-        if traced:
+        if part.traced:
             print("\n".join(history.trace))
-        if number % 500 == 0:
-            print(f"  {number:,} of {len(seeds):,}, {len(failed)} failed", flush=True)
+        seen[_DONE] += 1
+        if seen[_DONE] % 100 == 0:
+            print(f"  {seen[_DONE]:,} of {len(part.seeds):,}, {len(failed)} failed", flush=True)
     await engine.dispose()
     return seen, failed
 

@@ -1,7 +1,7 @@
 """What must be true when all is quiet: nothing paid twice, nothing lost, nothing stuck that nobody sees."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import text
@@ -11,6 +11,9 @@ from bench.faults.world import World
 from settlement.payouts.payouts import group_of
 
 Fault = Literal["duplicate", "lost", "stuck"]
+Balances = Mapping[tuple[str, str], int]
+"""By account and currency; debits positive."""
+
 _OPEN = ("ready", "sending", "sent", "refused", "unknown")
 """Money that lies in paying."""
 
@@ -53,7 +56,7 @@ def _paid(world: World, payouts: Sequence[Any]) -> Iterable[Finding]:
         yield Finding("duplicate", f"a transfer of no payout: {group}")
 
 
-def _booked(payouts: Sequence[Any], payees: Sequence[Payee], balances: dict[tuple[str, str], int]) -> Iterable[Finding]:
+def _booked(payouts: Sequence[Any], payees: Sequence[Payee], balances: Balances) -> Iterable[Finding]:
     """The ledger's balances are those of the payouts' states, party by party."""
     for currency in {payee.currency for payee in payees}:
         if total := sum(amount for (_, its), amount in balances.items() if its == currency):
@@ -63,23 +66,26 @@ def _booked(payouts: Sequence[Any], payees: Sequence[Payee], balances: dict[tupl
             yield Finding("lost", f"in transit is not the {sent} {currency} that were sent")
     for payee in payees:
         its = [row for row in payouts if (row.party, row.currency) == (payee.party, payee.currency)]
-
-        def balance(kind: str, payee: Payee = payee) -> int:
-            return balances.get((f"{kind}:{payee.party}", payee.currency), 0)
-
-        paying = sum(row.amount for row in its if row.state in _OPEN)
-        if balance("liabilities:paying") != -paying:
-            yield Finding("lost", f"{payee.party}: {balance('liabilities:paying')} in paying, not {-paying}")
-        paid = sum(row.amount - row.returned for row in its if row.state in ("paid", "returned"))
-        owes = balance("assets:recoverable")
-        available = payee.owed - payee.recoverable + owes - paying - paid
-        if balance("liabilities:available") != -available:
-            yield Finding("lost", f"{payee.party}: {balance('liabilities:available')} available, not {-available}")
-        if not 0 <= owes <= payee.recoverable:
-            yield Finding("lost", f"{payee.party} owes {owes}, of {payee.recoverable}")
+        yield from _of_party(its, payee, balances)
 
 
-def _at_stripe(world: World, funded: Counter[str], balances: dict[tuple[str, str], int]) -> Iterable[Finding]:
+def _of_party(payouts: Sequence[Any], payee: Payee, balances: Balances) -> Iterable[Finding]:
+    def balance(kind: str) -> int:
+        return balances.get((f"{kind}:{payee.party}", payee.currency), 0)
+
+    paying = sum(row.amount for row in payouts if row.state in _OPEN)
+    if balance("liabilities:paying") != -paying:
+        yield Finding("lost", f"{payee.party}: {balance('liabilities:paying')} in paying, not {-paying}")
+    paid = sum(row.amount - row.returned for row in payouts if row.state in ("paid", "returned"))
+    owes = balance("assets:recoverable")
+    available = payee.owed - payee.recoverable + owes - paying - paid
+    if balance("liabilities:available") != -available:
+        yield Finding("lost", f"{payee.party}: {balance('liabilities:available')} available, not {-available}")
+    if not 0 <= owes <= payee.recoverable:
+        yield Finding("lost", f"{payee.party} owes {owes}, of {payee.recoverable}")
+
+
+def _at_stripe(world: World, funded: Counter[str], balances: Balances) -> Iterable[Finding]:
     there = world.sandbox.balance()
     for currency, given in funded.items():
         moved = sum(there.get(currency.lower(), (0, 0))) - given

@@ -2,21 +2,21 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import stripe
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.faults.stage import Stage
 from bench.faults.watching import WatchedEngine, WatchedPace, WatchedRail
 from bench.faults.weather import Weather
-from clipledger.stripe_sandbox import API_KEY, Sandbox
-from clipledger.stripe_sandbox.in_process import SandboxTransport
+from clipledger.stripe_sandbox import API_KEY, ConnectionFault, Sandbox
 from settlement.payouts.looking_up import look_up_due
 from settlement.payouts.paying import DUE
 from settlement.payouts.rail_events import keep, process_due
@@ -24,7 +24,7 @@ from settlement.payouts.sending import Sender
 from settlement.payouts.stripe_events import Acting, read_event
 from settlement.payouts.stripe_payees import Payees
 from settlement.payouts.sweeping import sweep
-from settlement.rails.stripe_client import stripe_client
+from settlement.rails.stripe_client import API_VERSION
 from settlement.rails.stripe_rail import StripeRail
 
 
@@ -52,17 +52,42 @@ class House:
 
     engine: AsyncEngine
     restart: Restart | None = None
-    transport: SandboxTransport = field(init=False)
+    transport: "Straight" = field(init=False)
     client: stripe.StripeClient = field(init=False)
+    reader: AsyncEngine = field(init=False)
+    """The same database, statement by statement."""
 
     def __post_init__(self) -> None:
-        self.transport = SandboxTransport(Sandbox())
-        self.client = stripe_client(API_KEY, transport=self.transport)
+        self.reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.transport = Straight(Sandbox())
+        self.client = stripe.StripeClient(
+            API_KEY, stripe_version=API_VERSION, max_network_retries=0, http_client=self.transport
+        )
 
     async def blocked(self) -> bool:
         """Whether anybody waits for a lock."""
-        async with self.engine.connect() as connection:
+        async with self.reader.connect() as connection:
             return bool(await connection.scalar(_BLOCKED))
+
+
+class Straight(stripe.HTTPXClient):
+    """From the SDK to a sandbox without httpx between, which takes as long as all the rest of a call."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__()
+        self.sandbox = sandbox
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        parts = urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        body = post_data.encode() if isinstance(post_data, str) else post_data or b""
+        try:
+            answer = self.sandbox.handle(method.upper(), path, headers, body)
+        except ConnectionFault as fault:
+            self._handle_request_error(fault)
+        return answer.body, answer.status, {name.lower(): value for name, value in answer.headers.items()}
 
 
 class World:
@@ -101,8 +126,7 @@ class World:
 
     async def pay(self) -> None:
         """As `settlement.payouts.paying.pay_due`, with this clock for its pauses; only where the job would."""
-        async with self.engine.connect() as connection:
-            due = await connection.scalar(_DUE, {"book": self.book_id, "now": self.clock()})
+        ((due,),) = await self.rows(_DUE, now=self.clock())
         if due:
             await look_up_due(self.engine, self.rail, "stripe", self.book_id, clock=self.clock)
             given: dict[str, Any] = {"pace": self.pace, "clock": self.clock, "sleep": self.sleep, "batch": self.batch}
@@ -128,11 +152,22 @@ class World:
     async def sweep(self) -> None:
         await sweep(self.engine, self.rail, "stripe", clock=self.clock)
 
+    @property
+    def moved(self) -> int:
+        """How often money has moved at the sandbox."""
+        return len(self.sandbox.state.platform.balance_transactions)
+
     async def rows(self, query: Any, **asked: Any) -> Iterable[Any]:
         """What a person or a judge sees; never a part of the history."""
-        async with self.real_engine.connect() as connection:
+        try:
+            return await self._rows(query, asked)
+        except OperationalError:  # the server was restarted
+            return await self._rows(query, asked)
+
+    async def _rows(self, query: Any, asked: Any) -> Iterable[Any]:
+        async with self.house.reader.connect() as connection:
             return (await connection.execute(query, {"book": self.book_id, **asked})).all()
 
 
 _BLOCKED = text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-_DUE = text(f"SELECT EXISTS (SELECT FROM {DUE.replace('now()', ':now')} AND run.book_id = :book)")
+_DUE = text(f"SELECT EXISTS (SELECT FROM {DUE.replace('now()', ':now')} AND book_id = :book)")

@@ -30,8 +30,8 @@ def judge(month: Month, matched: set[Name], residuals: Iterable[tuple[Kind, froz
         for name in names:
             told.setdefault(name, set()).add(kind)
     wrong: dict[Kind, list[str]] = {}
-    for kind, defects in month.defects.items():
-        for names in defects:
+    for kind, each in month.defects.items():
+        for names in each:
             said = {name: sorted(told.get(name, set())) for name in names}
             if any(kinds != [kind] for kinds in said.values()):
                 wrong.setdefault(kind, []).append(str(said))

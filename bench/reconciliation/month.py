@@ -152,7 +152,9 @@ def _several_for_one(make: Maker) -> tuple[Booked | Moved, ...]:
     """A marketplace's remittances of one day, in one of the bank's lines; days of such lines are far apart."""
     number, amounts = make.number(), [make.lone_amount() for _ in range(make.chance.randrange(2, 6))]
     market, day = f"market-{number}", make.day(2)
-    mine = [make.book(day=day, amount=each, market=market, reference=f"{number}-{at}") for at, each in enumerate(amounts)]
+    mine = [
+        make.book(day=day, amount=each, market=market, reference=f"{number}-{at}") for at, each in enumerate(amounts)
+    ]
     return *mine, make.move(day=day + 1, amount=sum(amounts), counterparty=f"Market {number} Ltd")
 
 
@@ -166,7 +168,8 @@ def _one_for_several(make: Maker) -> tuple[Booked | Moved, ...]:
 
 
 _CLEAN: Sequence[tuple[int, Callable[[Maker], tuple[Booked | Moved, ...]]]] = (
-    (500, _sent), (400, _by_bank), (60, _remitted_in_text), (30, _unnamed), (5, _several_for_one), (5, _one_for_several),
+    (500, _sent), (400, _by_bank), (60, _remitted_in_text), (30, _unnamed), (5, _several_for_one),
+    (5, _one_for_several),
 )  # fmt: skip
 
 
@@ -209,16 +212,16 @@ def _date_out(make: Maker) -> None:
 def _duplicate_outside(make: Maker) -> None:
     mine, other = _by_bank(make)
     make.clean(mine)
-    again = make.move(day=other.day + 2, amount=other.amount, kind=other.kind, reference=other.reference)
+    again = make.move(day=_within(other.day + 2), amount=other.amount, kind=other.kind, reference=other.reference)
     make.defect("duplicate-outside", again)
 
 
 def _duplicate_in_ledger(make: Maker) -> None:
     mine, other = _sent(make)
     make.clean(other)
-    again = make.book(
-        account=STRIPE, currency="USD", day=mine.day + 1, amount=mine.amount, reference=mine.reference, group=mine.group
-    )
+    told = {"account": STRIPE, "currency": "USD", "amount": mine.amount, "reference": mine.reference}
+    last = mine.day == FIRST + DAYS - 1
+    again = make.book(**told, day=mine.day + (-1 if last else 1), group=mine.group)
     make.defect("duplicate-in-ledger", again)
 
 
@@ -252,7 +255,7 @@ def _reversal(make: Maker) -> None:
 def _returned(make: Maker) -> None:
     mine, other = _by_bank(make)
     make.clean(mine, other)
-    back = make.move(day=other.day + 1, amount=-mine.amount, kind="return", reference=mine.reference)
+    back = make.move(day=_within(other.day + 1), amount=-mine.amount, kind="return", reference=mine.reference)
     make.defect("returned-payment-not-booked", back)
 
 
@@ -309,6 +312,11 @@ _DEFECTS: Sequence[Callable[[Maker], None]] = (
     _duplicate_outside, _duplicate_in_ledger, _fee, _fx, _reversal, _returned, _unknown_reference, _wrong_account,
     _remainder, _chargeback, _top_up, _own_transfer, _not_recorded, _stale,
 )  # fmt: skip
+
+
+def _within(day: int) -> int:
+    """In the month: what comes later is the next one's."""
+    return min(day, FIRST + DAYS - 1)
 
 
 def _replace(make: Maker, was: Moved, **told: Any) -> None:

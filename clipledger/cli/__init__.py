@@ -2,6 +2,7 @@
 
 import click
 
+from clipledger.cli import payout_files, payout_rails, payout_steps  # noqa: F401 - commands of `payouts`
 from clipledger.cli.access import key, user
 from clipledger.cli.advice import advise
 from clipledger.cli.closing import close
@@ -10,7 +11,10 @@ from clipledger.cli.demo import demo
 from clipledger.cli.doctor import doctor
 from clipledger.cli.ledger import ledger
 from clipledger.cli.media import media
+from clipledger.cli.payouts import payouts
+from clipledger.cli.reconciliation import reconcile
 from clipledger.cli.reports import report
+from clipledger.cli.schedule import schedule
 from clipledger.cli.serve import scheduler, serve, web, worker
 from clipledger.cli.settlement import settlement
 from clipledger.cli.statements import explain, statements
@@ -30,6 +34,7 @@ main.add_command(serve)
 main.add_command(web)
 main.add_command(worker)
 main.add_command(scheduler)
+main.add_command(schedule)
 main.add_command(doctor)
 main.add_command(demo)
 main.add_command(ledger)
@@ -40,4 +45,8 @@ settlement.add_command(close)
 settlement.add_command(advise)
 settlement.add_command(statements)
 settlement.add_command(explain)
+main.add_command(payouts)
+for command in payout_files.COMMANDS:
+    payouts.add_command(command)
+main.add_command(reconcile)
 main.add_command(stripe_sandbox)

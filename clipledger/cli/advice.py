@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from clipledger.cli.connections import SNAPSHOT, connected, run
-from clipledger.cli.settlement import as_json, of_book
-from clipledger.cli.tables import plain, table
-from ledger.books import find_book
+from clipledger.cli.connections import reading, run
+from clipledger.cli.options import as_json, of_book
+from clipledger.cli.tables import json_of, plain, table
 from ledger.money import format_amount
 from licensing.errors import LicensingError
 
@@ -28,14 +27,14 @@ def advise(slug: str, offer_id: int, as_json: bool) -> None:
     async def work() -> "Advice":
         from settlement.advice import advise as advised
 
-        async with connected(**SNAPSHOT) as connection:
-            return await advised(connection, (await find_book(connection, slug)).book_id, offer_id)
+        async with reading(slug) as (connection, book):
+            return await advised(connection, book.book_id, offer_id)
 
     try:
         found = run(work())
     except LicensingError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(msgspec.json.encode(found).decode() if as_json else _said(found))
+    click.echo(json_of(found) if as_json else _said(found))
 
 
 def _said(found: "Advice") -> str:

@@ -14,18 +14,15 @@ import click
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clipledger.access import roles, users
-from clipledger.access.audit import Event, record
-from clipledger.cli.connections import SNAPSHOT, actor, connected, run
-from clipledger.cli.settlement import as_json, of_book
-from clipledger.cli.tables import aligned, plain, table
+from clipledger.access import users
+from clipledger.cli.connections import SNAPSHOT, connected, run
+from clipledger.cli.options import as_json, month, of_book
+from clipledger.cli.people import acting, on_record
+from clipledger.cli.tables import aligned, json_of, plain, table
 from ledger.books import Book, find_book
-from ledger.errors import InvalidPeriod
-from ledger.periods import parse_period
 
 if TYPE_CHECKING:
     from settlement.checklists import Checklist
-    from settlement.closing import Person
 
 
 class _Step(NamedTuple):
@@ -52,17 +49,10 @@ _NEXT = {
 }
 
 
-def _month(context: click.Context, parameter: click.Parameter, given: str) -> date:
-    try:
-        return parse_period(given, "month")
-    except InvalidPeriod as error:
-        raise click.BadParameter(str(error.rule)) from None
-
-
 @click.command()
 @click.argument("step", required=False, type=click.Choice([*_STEPS]))
 @of_book
-@click.option("--month", required=True, callback=_month, metavar="YYYY-MM", help="Such as 2026-10.")
+@month("Such as 2026-10.")
 @click.option("--by", "email", metavar="EMAIL", help="Who does it: a user with a role in the book.")
 @click.option("--reason", help="Why; submit needs one where there are exceptions.")
 @as_json
@@ -105,26 +95,9 @@ def _check_options(step: str | None, email: str | None, reason: str | None) -> N
 async def _take(
     connection: AsyncConnection, book: Book, month: date, step: str, email: str, reason: str | None
 ) -> None:
-    by = await _person(connection, book, step, email)
+    by = await acting(connection, book, email, _STEPS[step].scope, f"{step} months of {book.slug}")
     await _does(step, reason)(connection, book.book_id, month, by)
-    detail = {"by": email, "user": by.user_id}
-    await record(connection, Event(actor(), f"month.{step}", f"{month:%Y-%m}", book.book_id, detail))
-
-
-async def _person(connection: AsyncConnection, book: Book, step: str, email: str) -> "Person":
-    """Raises UserNotFound, ClickException."""
-    from settlement.closing import Person
-
-    user = await users.find_user(connection, email)
-    if user.disabled_at is not None:
-        raise click.ClickException(f"{user.email} is disabled.")
-    scope = _STEPS[step].scope
-    held = (await roles.held_roles(connection, [user.user_id]))[user.user_id]
-    if not any(scope in roles.ROLES[its.role] and its.book in (None, book.slug) for its in held):
-        fitting = " or ".join(name for name, scopes in roles.ROLES.items() if scope in scopes)
-        remedy = f"clipledger user role {user.email} {fitting} --book {book.slug}"
-        raise click.ClickException(f"{user.email} holds no role that may {step} months of {book.slug}: {remedy}")
-    return Person(user.user_id, actor())
+    await on_record(connection, f"month.{step}", f"{month:%Y-%m}", book, by, email)
 
 
 def _does(step: str, reason: str | None) -> Callable[..., Awaitable[object]]:
@@ -166,7 +139,7 @@ def _json(found: _Found) -> str:
     """The checklist, and who the users of its steps are."""
     people = {str(number): email for number, email in found.people.items()}
     told = {"book": found.book.slug, **msgspec.to_builtins(found.checklist), "people": people}
-    return msgspec.json.encode(told).decode()
+    return json_of(told)
 
 
 def _told(found: _Found) -> str:

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from clipledger.access.audit import Event, record
 from clipledger.access.errors import AccessError
 from clipledger.cli.db import opened
 from clipledger.database import create_engine
+from ledger.books import Book, find_book
 from ledger.errors import LedgerError
 from media.errors import MediaError
 from settlement.errors import SettlementError
@@ -38,6 +40,22 @@ async def connections(most: int) -> AsyncIterator[AsyncEngine]:
             yield engine
         finally:
             await engine.dispose()
+
+
+@asynccontextmanager
+async def reading(slug: str) -> AsyncIterator[tuple[AsyncConnection, Book]]:
+    """A book as it is at one moment. Raises BookNotFound."""
+    async with connected(**SNAPSHOT) as connection:
+        yield connection, await find_book(connection, slug)
+
+
+@asynccontextmanager
+async def writing(slug: str, action: str, **detail: Any) -> AsyncIterator[tuple[AsyncConnection, Book]]:
+    """A transaction that changes the book and tells the audit trail so. Raises BookNotFound."""
+    async with connected() as connection, connection.begin():
+        book = await find_book(connection, slug)
+        yield connection, book
+        await record(connection, Event(actor(), action, slug, book.book_id, detail))
 
 
 def actor() -> str:

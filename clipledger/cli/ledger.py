@@ -3,21 +3,22 @@
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from datetime import date, datetime
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import BinaryIO, get_args
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.access.audit import Event, record
-from clipledger.cli.connections import SNAPSHOT, actor, connected, run
-from clipledger.cli.tables import aligned, plain, table
+from clipledger.cli.bars import bars
+from clipledger.cli.connections import SNAPSHOT, actor, connected, reading, run, writing
+from clipledger.cli.options import as_date, as_json, day, of_book
+from clipledger.cli.tables import aligned, json_of, plain, table
 from ledger import (
     Account,
     Book,
@@ -30,7 +31,6 @@ from ledger import (
     count_entries,
     export_book,
     find_account,
-    find_book,
     format_amount,
     format_period,
     list_books,
@@ -52,17 +52,6 @@ def ledger() -> None:
     """The books: open, read, export, lock, seal, verify."""
 
 
-Decorator = Callable[[Callable[..., None]], Callable[..., None]]
-
-
-def _date(context: click.Context, parameter: click.Parameter, given: datetime | None) -> date | None:
-    return given and given.date()
-
-
-def _day(name: str, told: str) -> Decorator:
-    return click.option(name, type=click.DateTime(["%Y-%m-%d"]), callback=_date, metavar="YYYY-MM-DD", help=told)
-
-
 def _known_seals(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> dict[int, str]:
     found = [_KNOWN_SEAL.fullmatch(text) for text in given]
     for text, match in zip(given, found, strict=True):
@@ -71,23 +60,7 @@ def _known_seals(context: click.Context, parameter: click.Parameter, given: Sequ
     return {int(match[1]): match[2] for match in found if match}
 
 
-of_book = click.option("--book", "slug", required=True, help="The book's slug.")
-as_json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 _MONTH = click.DateTime(["%Y-%m"])
-
-
-@asynccontextmanager
-async def _reading(slug: str) -> AsyncIterator[tuple[AsyncConnection, Book]]:
-    async with connected(**SNAPSHOT) as connection:
-        yield connection, await find_book(connection, slug)
-
-
-@asynccontextmanager
-async def _writing(slug: str, action: str, **detail: Any) -> AsyncIterator[tuple[AsyncConnection, Book]]:
-    async with connected() as connection, connection.begin():
-        book = await find_book(connection, slug)
-        yield connection, book
-        await record(connection, Event(actor(), action, slug, book.book_id, detail))
 
 
 # Books ---------------------------------------------------------------------------------------------------------
@@ -108,7 +81,7 @@ def open_new(slug: str, name: str, time_zone: str, as_json: bool) -> None:
         return book
 
     book = run(work())
-    click.echo(_json(book) if as_json else f"Opened book {book.slug}.")
+    click.echo(json_of(book) if as_json else f"Opened book {book.slug}.")
 
 
 @ledger.command()
@@ -125,7 +98,7 @@ def books(as_json: bool) -> None:
 
     found = run(work())
     rows = [(book.slug, plain(book.name), book.time_zone, f"{book.opened_at:%Y-%m-%d %H:%M}") for book in found]
-    _print(_json(found) if as_json else table([("book", "name", "time zone", "opened"), *rows]))
+    _print(json_of(found) if as_json else table([("book", "name", "time zone", "opened"), *rows]))
 
 
 # Balances ------------------------------------------------------------------------------------------------------
@@ -133,9 +106,9 @@ def books(as_json: bool) -> None:
 
 @ledger.command("trial-balance")
 @of_book
-@_day("--as-of", "Counting what had happened by the end of this day.")
-@_day("--known-on", "Counting what the books had learned by the end of this day.")
-@click.option("--through", type=_MONTH, callback=_date, metavar="YYYY-MM", help="Booked in months up to this one.")
+@day("--as-of", "Counting what had happened by the end of this day.")
+@day("--known-on", "Counting what the books had learned by the end of this day.")
+@click.option("--through", type=_MONTH, callback=as_date, metavar="YYYY-MM", help="Booked in months up to this one.")
 @click.option("--depth", type=click.IntRange(1, 100), help="Sum accounts by so many words of their codes.")
 @as_json
 def show_trial_balance(
@@ -144,11 +117,11 @@ def show_trial_balance(
     """Every account that ever moved, debits and credits apart."""
 
     async def work() -> TrialBalance:
-        async with _reading(slug) as (connection, book):
+        async with reading(slug) as (connection, book):
             return await trial_balance(connection, book.book_id, Moment(as_of, known_on, through), depth=depth)
 
     trial = run(work())
-    _print(_json(trial) if as_json else _trialtable(trial))
+    _print(json_of(trial) if as_json else _trialtable(trial))
 
 
 def _trialtable(trial: TrialBalance) -> str:
@@ -166,17 +139,17 @@ def _trialtable(trial: TrialBalance) -> str:
 @click.argument("code", metavar="ACCOUNT")
 @click.argument("currency")
 @of_book
-@_day("--since", "Effective from this day.")
-@_day("--until", "Effective to this day.")
+@day("--since", "Effective from this day.")
+@day("--until", "Effective to this day.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: one object a line.")
 def statement(code: str, currency: str, slug: str, since: date | None, until: date | None, as_json: bool) -> None:
     """An account's postings by day of effect, each with the balance after it."""
 
     async def work() -> None:
-        async with _reading(slug) as (connection, book):
+        async with reading(slug) as (connection, book):
             account = await find_account(connection, book.book_id, code, currency)
             async for line in _lines(connection, book, account, since or date.min, until or date.max):
-                click.echo(_json(line) if as_json else _shown(line, currency))
+                click.echo(json_of(line) if as_json else _shown(line, currency))
 
     run(work())
 
@@ -209,7 +182,7 @@ def export(slug: str, form: Format, output: Path | None) -> None:
     """Write the whole book, as it is at one moment."""
 
     async def work() -> None:
-        async with _reading(slug) as (connection, book):
+        async with reading(slug) as (connection, book):
             with _written(output) as file:
                 async for block in export_book(connection, book, form):
                     file.write(block.encode())
@@ -238,13 +211,13 @@ def _written(output: Path | None) -> Iterator[BinaryIO]:
 
 
 @ledger.command()
-@click.argument("month", type=_MONTH, callback=_date, metavar="YYYY-MM")
+@click.argument("month", type=_MONTH, callback=as_date, metavar="YYYY-MM")
 @of_book
 def lock(month: date, slug: str) -> None:
     """Lock the book through a month, for good: nothing is posted into it or before it any more."""
 
     async def work() -> None:
-        async with _writing(slug, "period.lock", period=format_period(month)) as (connection, book):
+        async with writing(slug, "period.lock", period=format_period(month)) as (connection, book):
             await lock_period(connection, book.book_id, month, locked_by=actor())
 
     run(work())
@@ -261,12 +234,12 @@ def make_seal(slug: str, as_json: bool) -> None:
     """
 
     async def work() -> list[Seal]:
-        async with _writing(slug, "book.seal") as (connection, book):
+        async with writing(slug, "book.seal") as (connection, book):
             return await seal(connection, book.book_id)
 
     made = run(work())
     said = "\n".join(f"{each.seal_no}:{each.seal_hash}" for each in made)
-    click.echo(_json(made) if as_json else said or "Nothing to seal.")
+    click.echo(json_of(made) if as_json else said or "Nothing to seal.")
 
 
 @ledger.command("verify")
@@ -277,23 +250,18 @@ def verify_book(slug: str, known: Mapping[int, str], as_json: bool) -> None:
     """Check the whole book: sums, movements, and every entry against its seal. Exits with 1 if anything is wrong."""
 
     async def work() -> Verification:
-        async with _reading(slug) as (connection, book):
+        async with reading(slug) as (connection, book):
             return await _verified(connection, book, known)
 
     found = run(work())
-    click.echo(_json({"sound": found.sound, **msgspec.structs.asdict(found)}) if as_json else _told(found))
+    click.echo(json_of({"sound": found.sound, **msgspec.structs.asdict(found)}) if as_json else _told(found))
     if not found.sound:
         sys.exit(1)
 
 
 async def _verified(connection: AsyncConnection, book: Book, known: Mapping[int, str]) -> Verification:
     """With a bar where somebody is watching."""
-    with Progress(
-        *("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    ) as bar:
+    with bars("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("entries", total=await count_entries(connection, book.book_id))
 
         def show(entries: int) -> None:
@@ -314,10 +282,6 @@ def _told(found: Verification) -> str:
 
 
 # Output --------------------------------------------------------------------------------------------------------
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _print(said: str) -> None:

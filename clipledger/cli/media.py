@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import msgspec
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.access.audit import Event, record
+from clipledger.cli.bars import bars
 from clipledger.cli.connections import actor, connections, run
-from clipledger.cli.tables import plain, table
+from clipledger.cli.options import as_json, of_book
+from clipledger.cli.tables import json_of, plain, table
 from clipledger.settings import Settings
 from ledger.books import Book, find_book, list_books
 from media.clips import Clip, Identification, find_clip, identification_of, submit_clip
@@ -33,8 +33,6 @@ _LOOK_AGAIN = 0.5
 """Seconds between two looks at what a worker elsewhere is doing."""
 _MOST_CONNECTIONS = 3
 
-of_book = click.option("--book", "slug", required=True, help="The book's slug.")
-as_json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 videos = click.argument(
     "paths", metavar="VIDEO...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -85,7 +83,7 @@ def fingerprint(paths: Sequence[Path], slug: str, as_json: bool) -> None:
 
     found = run(work())
     rows = [(str(each.source_id), plain(each.title), _clock(each.duration_s), _state(each)) for each in found]
-    click.echo(_json(found) if as_json else table([("source", "title", "duration", "state"), *rows], right={0, 2}))
+    click.echo(json_of(found) if as_json else table([("source", "title", "duration", "state"), *rows], right={0, 2}))
     _end_by([each.state == "failed" for each in found])
 
 
@@ -145,7 +143,7 @@ def identify(paths: Sequence[Path], slug: str, sheet: Path | None, as_json: bool
         return found
 
     found = run(work())
-    click.echo(_json([_as_object(*each) for each in found]) if as_json else _shown(found))
+    click.echo(json_of([_as_object(*each) for each in found]) if as_json else _shown(found))
     _end_by([clip.state == "failed" for clip, _ in found])
 
 
@@ -216,7 +214,7 @@ def trace(paths: Sequence[Path], as_json: bool) -> None:
                 return [await _traced(engine, settings.media_index, path, told) for path in paths]
 
     found = run(work())
-    click.echo(_json(found) if as_json else _shown_of_hosts(found))
+    click.echo(json_of(found) if as_json else _shown_of_hosts(found))
     _end_by([each.failure is not None for each in found])
 
 
@@ -267,7 +265,7 @@ def index(slug: str, rebuild: bool, as_json: bool) -> None:
 
     found = run(work())
     said = "sources {sources}, parts {parts}, {mib} MiB in {folder}"
-    click.echo(_json(found) if as_json else said.format_map(found))
+    click.echo(json_of(found) if as_json else said.format_map(found))
 
 
 async def _up_to_date(desk: _Desk) -> dict[str, object]:
@@ -285,12 +283,8 @@ async def _up_to_date(desk: _Desk) -> dict[str, object]:
 # Output ---------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Bars where somebody is watching."""
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        yield bar
+def _progress() -> Progress:
+    return bars("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
 
 
 @contextmanager
@@ -318,10 +312,6 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise click.ClickException(f"Can't write {path}: {error.strerror}") from error
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _end_by(failures: Sequence[bool]) -> None:

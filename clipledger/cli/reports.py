@@ -1,18 +1,16 @@
 """`clipledger settlement report …`: finance's reports as tables, CSV or JSON, from the same functions as over HTTP."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import click
-import msgspec
 
-from clipledger.cli.connections import SNAPSHOT, connected, run
-from clipledger.cli.settlement import as_json, of_book
-from clipledger.cli.tables import plain, table
+from clipledger.cli.connections import reading, run
+from clipledger.cli.options import as_date, as_json, day, of_book
+from clipledger.cli.tables import json_of, plain, table
 from ledger.balances import Moment, TrialBalance, trial_balance
-from ledger.books import find_book
 from ledger.sheets import csv_text, decimal_of
 
 if TYPE_CHECKING:
@@ -125,24 +123,15 @@ _REPORTS: Mapping[str, _Report] = {
 # The command ----------------------------------------------------------------------------------------------------
 
 
-def _date(context: click.Context, parameter: click.Parameter, given: datetime | None) -> date | None:
-    return given and given.date()
-
-
-def _day(name: str, said: str) -> Callable[[Any], Any]:
-    form = click.DateTime(["%Y-%m-%d"])
-    return click.option(name, type=form, callback=_date, metavar="YYYY-MM-DD", help=said)
-
-
 @click.command()
 @click.argument("name", metavar="NAME", type=click.Choice(list(_REPORTS)))
 @of_book
 @click.option(
-    "--month", type=click.DateTime(["%Y-%m"]), callback=_date, metavar="YYYY-MM", help="Booked in or up to it."
+    "--month", type=click.DateTime(["%Y-%m"]), callback=as_date, metavar="YYYY-MM", help="Booked in or up to it."
 )
-@_day("--since", "First day of sale; else a year ago.")
-@_day("--until", "Last day of sale; else today.")
-@_day("--as-of", "At the end of this day; else today.")
+@day("--since", "First day of sale; else a year ago.")
+@day("--until", "Last day of sale; else today.")
+@day("--as-of", "At the end of this day; else today.")
 @click.option("--by", help="What rows are of: party, settlement, clip, month, …")
 @click.option("--party", help="Of one alone: host, clipper-7.")
 @click.option("--sort", help="The figure by which rows are sorted, the largest first.")
@@ -156,12 +145,12 @@ def report(name: str, slug: str, as_csv: bool, as_json: bool, **typed: Any) -> N
     _check(name, its, asked)
 
     async def work() -> _Found:
-        async with connected(**SNAPSHOT) as connection:
-            return await its.read(connection, (await find_book(connection, slug)).book_id, asked)
+        async with reading(slug) as (connection, book):
+            return await its.read(connection, book.book_id, asked)
 
     found = run(work())
     if as_json:
-        click.echo(msgspec.json.encode(found.report))
+        click.echo(json_of(found.report))
     elif as_csv:
         click.echo(csv_text(found.rows), nl=False)
     else:

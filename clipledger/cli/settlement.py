@@ -7,20 +7,23 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.access.audit import Event, record
-from clipledger.cli.connections import SNAPSHOT, actor, connected, connections, run
-from clipledger.cli.tables import aligned, plain, table
+from clipledger.cli.bars import bars
+from clipledger.cli.connections import actor, connections, reading, run
+from clipledger.cli.options import as_json as as_json
+from clipledger.cli.options import day
+from clipledger.cli.options import of_book as of_book
+from clipledger.cli.tables import aligned, json_of, plain, table
 from clipledger.settings import Settings
 from ledger.books import Book, find_book
 from ledger.money import format_amount
@@ -39,9 +42,6 @@ _SHOWN = 20
 """Parked rows that are told to people; scripts get _LISTED at most."""
 _LISTED = 10_000
 
-of_book = click.option("--book", "slug", required=True, help="The book's slug.")
-as_json = click.option("--json", "as_json", is_flag=True, help="For scripts: one object.")
-
 
 @click.group()
 def settlement() -> None:
@@ -51,20 +51,10 @@ def settlement() -> None:
 # Reports --------------------------------------------------------------------------------------------------------
 
 
-def _date(context: click.Context, parameter: click.Parameter, given: datetime | None) -> date | None:
-    return given and given.date()
-
-
 @settlement.command("import")
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @of_book
-@click.option(
-    "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
-    callback=_date,
-    metavar="YYYY-MM-DD",
-    help="Of what day the report is, where neither the file nor its name says so.",
-)
+@day("--as-of", "Of what day the report is, where neither the file nor its name says so.")
 @click.option("--zone", help="Of its times without a zone (IANA); else the marketplace's usual one.")
 @click.option("--preview", is_flag=True, help="Say what it would post, and post nothing.")
 @click.option(
@@ -93,7 +83,7 @@ def import_report(
             return await _imported(engine, Storage(settings.media_storage), book, asked)
 
     found = run(work())
-    click.echo(_json(found) if as_json else _told(found))
+    click.echo(json_of(found) if as_json else _told(found))
     if found["state"] == "refused":
         sys.exit(1)
 
@@ -166,14 +156,10 @@ def _amounts(posted: "Sequence[Amount]") -> list[dict[str, Any]]:
             "account": its.account,
             "currency": its.currency,
             "amount": its.amount,
-            "text": _text(its.amount, its.currency),
+            "text": format_amount(its.amount, its.currency),
         }
         for its in posted
     ]
-
-
-def _text(amount: int, currency: str) -> str:
-    return format_amount(amount, currency)
 
 
 def _told(found: dict[str, Any]) -> str:
@@ -211,7 +197,7 @@ def _posted(posted: Sequence[dict[str, Any]]) -> str:
 def _bar(size: int) -> "Iterator[Callable[[Far], None]]":
     """Bytes and rows, where somebody is watching."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+    with bars(*columns) as bar:
         task = bar.add_task("", total=size)
 
         def told(far: "Far") -> None:
@@ -232,15 +218,15 @@ def balances(slug: str, as_json: bool) -> None:
     from settlement.balances import party_balances
 
     async def work() -> "Balances":
-        async with connected(**SNAPSHOT) as connection:
-            return await party_balances(connection, (await find_book(connection, slug)).book_id)
+        async with reading(slug) as (connection, book):
+            return await party_balances(connection, book.book_id)
 
     found = run(work())
-    click.echo(_json(_with_texts(msgspec.to_builtins(found))) if as_json else _balances(found))
+    click.echo(json_of(_with_texts(msgspec.to_builtins(found))) if as_json else _balances(found))
 
 
-_STANDING = ("held", "available", "reserve", "frozen", "recoverable", "paid")
-_AMOUNTS = frozenset({*_STANDING, "paying", "amount", "deferred", "earned"})
+_STANDING = ("held", "available", "reserve", "frozen", "paying", "recoverable", "paid")
+_AMOUNTS = frozenset({*_STANDING, "amount", "deferred", "earned"})
 
 
 def _with_texts(value: Any) -> Any:
@@ -251,7 +237,7 @@ def _with_texts(value: Any) -> Any:
         return value
     found = {name: _with_texts(member) for name, member in value.items()}
     if currency := value.get("currency"):
-        found["text"] = {name: _text(its, currency) for name, its in value.items() if name in _AMOUNTS}
+        found["text"] = {name: format_amount(its, currency) for name, its in value.items() if name in _AMOUNTS}
     return found
 
 
@@ -266,7 +252,7 @@ def _balances(found: "Balances") -> str:
         (each.currency, *(aligned(its, each.currency) for its in (each.deferred, each.earned))) for each in found.fees
     ]
     tables = [
-        table([("party", "currency", *_STANDING), *parties], range(2, 8)),
+        table([("party", "currency", *_STANDING), *parties], range(2, 9)),
         table([("marketplace", "currency", "owes"), *owed], {2}),
         table([("suspense", ""), *others], {1}),
         table([("platform fee", "deferred", "earned"), *fees], {1, 2}),
@@ -282,17 +268,16 @@ def suspense(slug: str, as_json: bool) -> None:
     from settlement.suspense import ageing, book_today, groups
 
     async def work() -> dict[str, Any]:
-        async with connected(**SNAPSHOT) as connection:
-            book_id = (await find_book(connection, slug)).book_id
-            today = await book_today(connection, book_id)
+        async with reading(slug) as (connection, book):
+            today = await book_today(connection, book.book_id)
             return {
-                "ageing": await ageing(connection, book_id, today),
-                "groups": await groups(connection, book_id, today, "content"),
+                "ageing": await ageing(connection, book.book_id, today),
+                "groups": await groups(connection, book.book_id, today, "content"),
             }
 
     found = run(work())
     if as_json:
-        click.echo(_json(_with_texts(msgspec.to_builtins(found))))
+        click.echo(json_of(_with_texts(msgspec.to_builtins(found))))
         return
     rows = [
         (plain(each.matches), each.currency, f"{each.sales:,}", aligned(each.amount, each.currency), f"{each.oldest:,}")
@@ -300,7 +285,3 @@ def suspense(slug: str, as_json: bool) -> None:
     ]
     said = table([("what it says", "currency", "sales", "amount", "days"), *rows], {2, 3, 4})
     click.echo(said or "Nothing is in suspense.")
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from clipledger.cli.connections import SNAPSHOT, connected, run
-from clipledger.cli.settlement import as_json, of_book
-from clipledger.cli.tables import aligned, plain, table
+from clipledger.cli.bars import bars
+from clipledger.cli.connections import reading, run
+from clipledger.cli.options import as_json, month, of_book
+from clipledger.cli.tables import aligned, json_of, plain, table
 from clipledger.settings import Settings
-from ledger.books import find_book
-from ledger.errors import LedgerError
 from ledger.money import format_amount
-from ledger.periods import parse_period
 
 if TYPE_CHECKING:
     from settlement.explaining import Explained
@@ -27,16 +24,9 @@ if TYPE_CHECKING:
     from settlement.statements.reading import Statement
 
 
-def _month(context: click.Context, parameter: click.Parameter, given: str) -> date:
-    try:
-        return parse_period(given, "month")
-    except LedgerError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command()
 @of_book
-@click.option("--month", required=True, callback=_month, metavar="YYYY-MM", help="The month they are of.")
+@month("The month they are of.")
 @click.option(
     "--to", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write a file of each into this folder."
 )
@@ -53,19 +43,18 @@ def statements(slug: str, month: date, folder: Path | None, form: Any, language:
     from settlement.statements.bulk import MANIFEST, Asked, current_statements, write_statements
 
     async def work() -> "tuple[list[Statement], Bulk | None]":
-        async with connected(**SNAPSHOT) as connection:
-            book_id = (await find_book(connection, slug)).book_id
-            found = await current_statements(connection, book_id, month)
+        async with reading(slug) as (connection, book):
+            found = await current_statements(connection, book.book_id, month)
             if folder is None:
                 return found, None
             url = Settings.from_environment().public_url
             asked = Asked(folder=folder, form=form, language=language, public_url=url)
             with _bar(len(found)) as told:
-                return found, await write_statements(connection, book_id, found, asked, jobs, told)
+                return found, await write_statements(connection, book.book_id, found, asked, jobs, told)
 
     found, made = run(work())
     if made is None:
-        click.echo(msgspec.json.encode(found).decode() if as_json else _listed(found))
+        click.echo(json_of(found) if as_json else _listed(found))
         return
     if as_json:
         summary = {"statements": len(found), "folder": folder, "manifest": MANIFEST, **msgspec.structs.asdict(made)}
@@ -94,7 +83,7 @@ def _listed(found: "list[Statement]") -> str:
 def _bar(most: int) -> Iterator[Callable[[int], None]]:
     """Where somebody is watching."""
     columns = (TextColumn("statements"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+    with bars(*columns) as bar:
         task = bar.add_task("", total=most)
         yield lambda done: bar.update(task, completed=done)
 
@@ -120,17 +109,16 @@ def explain(sale_id: int | None, order: str | None, slug: str, as_json: bool) ->
         raise click.UsageError("Name the sale by its number, or by --order; not by both.")
 
     async def work() -> "list[Explained]":
-        async with connected(**SNAPSHOT) as connection:
-            book_id = (await find_book(connection, slug)).book_id
+        async with reading(slug) as (connection, book):
             if sale_id is not None:
-                return [await explained(connection, book_id, sale_id)]
-            sales = await list_sales(connection, book_id, Chosen(order_no=order), limit=1000)
+                return [await explained(connection, book.book_id, sale_id)]
+            sales = await list_sales(connection, book.book_id, Chosen(order_no=order), limit=1000)
             if not sales:
                 raise SaleNotFound("order", order)
-            return [await explained(connection, book_id, sale.sale_id) for sale in reversed(sales)]
+            return [await explained(connection, book.book_id, sale.sale_id) for sale in reversed(sales)]
 
     found = run(work())
-    click.echo(msgspec.json.encode(found).decode() if as_json else "\n\n".join(_chain(its) for its in found))
+    click.echo(json_of(found) if as_json else "\n\n".join(_chain(its) for its in found))
 
 
 def _chain(its: "Explained") -> str:

@@ -1,7 +1,8 @@
-"""Tables for people: columns as wide as they need to be, so that a pipe gets whole lines too."""
+"""What commands print: tables for people, as wide as they need to be so that a pipe gets whole lines too; JSON."""
 
 from collections.abc import Container, Sequence
 
+import msgspec
 from rich.cells import cell_len
 
 from ledger import format_amount
@@ -31,3 +32,8 @@ def aligned(amount: int, currency: str) -> str:
 def plain(said: str) -> str:
     """On one line, and without what a terminal would obey."""
     return "".join(character if character.isprintable() else "·" for character in said)
+
+
+def json_of(value: object) -> str:
+    """For scripts, on one line."""
+    return msgspec.json.encode(value).decode()

@@ -14,7 +14,7 @@ from clipledger.access.users import Users
 from clipledger.database import create_engine, database_urls
 from clipledger.rails import payees_of, rails_of, stripe_secrets_of
 from clipledger.settings import Settings
-from clipledger.web import health
+from clipledger.web import health, schedule
 from clipledger.web.bodies import DEFAULT_LIMIT, StrictRequest
 from clipledger.web.dependencies import request_dependencies
 from clipledger.web.docs_page import assets_router
@@ -96,7 +96,7 @@ def create_app(
 
 
 def _operation_routes() -> list[ControllerRouterHandler]:
-    return [health.health, health.ready, health.Metrics, openapi_json, assets_router()]
+    return [health.health, health.ready, health.Metrics, schedule.show, openapi_json, assets_router()]
 
 
 def _closing(engine: AsyncEngine) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:

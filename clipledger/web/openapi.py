@@ -104,6 +104,7 @@ def openapi_config(session_cookie: str) -> OpenAPIConfig:
             Tag("events", "What happened, and the webhooks that tell of it."),
             Tag("finance", "How payables moved and how old they are, what marketplaces owe, what sold how well."),
             Tag("payouts", "Who is paid what, when and where to, and what became of it."),
+            Tag("reconciliation", "What banks and rails say, beside the ledger; what differs, and who signs for it."),
             Tag("earnings", "What is owed to whom: balances, the month's close, statements."),
             Tag("operation", "Probes."),
         ],

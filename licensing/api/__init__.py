@@ -9,7 +9,6 @@ was accrued (`accruals`).
 
 from types import ModuleType
 
-from litestar import Router
 from litestar.di import Provide
 
 from licensing.api import (
@@ -32,6 +31,7 @@ from licensing.api import (
     webhooks,
 )
 from licensing.api.books import book_of_path
+from media.api.mounts import mounted
 
 _TAGS: dict[str, tuple[ModuleType, ...]] = {
     "parties": (parties, handles, agencies),
@@ -43,29 +43,7 @@ _TAGS: dict[str, tuple[ModuleType, ...]] = {
     "claims": (claims, cases),
     "events": (events, webhooks),
 }
-_PATHS = {
-    "HOST_ROUTES": "/v1/books/{book:str}",
-    "CLIPPER_ROUTES": "/v1/clippers/{clipper:int}",
-    "AGENCY_ROUTES": "/v1/agencies/{agency:int}",
-    "SERVICE_ROUTES": "/v1",
-    "PAGE_ROUTES": "/",
-}
-
-
 _DEPENDENCIES = {"CLIPPER_ROUTES": {"book_id": Provide(book_of_path)}}
 """Beside the front door's: where a clipper's path names a grant, a clip or a claim, `book_id` is its book."""
 
-
-def _tagged(name: str) -> list[Router]:
-    """The routes that the modules list under this name, each with its module's tag."""
-    return [
-        Router("", route_handlers=routes, tags=[tag])
-        for tag, modules in _TAGS.items()
-        for module in modules
-        if (routes := getattr(module, name, ()))
-    ]
-
-
-routers = [
-    Router(path, route_handlers=_tagged(name), dependencies=_DEPENDENCIES.get(name)) for name, path in _PATHS.items()
-]
+routers = mounted(_TAGS, _DEPENDENCIES)

@@ -1,4 +1,4 @@
-"""Representations: proposed by agencies, decided on by clippers."""
+"""Representations: proposed by agencies, decided on by clippers, read by both."""
 
 from typing import Annotated
 
@@ -22,6 +22,17 @@ class NewRepresentation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
 
     clipper_id: Annotated[int, Meta(ge=1, le=BIGINT_MAX, examples=[7])]
     rate: Annotated[str, Meta(examples=["15%"], description="As 13.02%, 0.1302 or 3:7.")]
+
+
+# Both sides -------------------------------------------------------------------------------------------------
+
+
+@get("/representations/{representation_id:int}", opt=PARTY_READ, summary="A representation")
+async def show(
+    representation_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
+) -> Representation:
+    """With its rate and when it began and ended."""
+    return await agencies.find_representation(connection, party_id, representation_id)
 
 
 # Agencies ---------------------------------------------------------------------------------------------------
@@ -56,14 +67,6 @@ async def list_of_agency(
     return page_of(found, limit, lambda each: each.representation_id)
 
 
-@get("/representations/{representation_id:int}", opt=PARTY_READ, summary="A representation")
-async def show_to_agency(
-    representation_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
-) -> Representation:
-    """With its rate and when it began and ended."""
-    return await agencies.find_for_agency(connection, party_id, representation_id)
-
-
 # Clippers ---------------------------------------------------------------------------------------------------
 
 
@@ -77,14 +80,6 @@ async def list_of_clipper(
     """Newest first, in every state: proposed, active, declined, ended."""
     found = await agencies.list_for_clipper(connection, party_id, before=number_of(cursor), limit=limit + 1)
     return page_of(found, limit, lambda each: each.representation_id)
-
-
-@get("/representations/{representation_id:int}", opt=PARTY_READ, summary="A representation")
-async def show_to_clipper(
-    representation_id: FromPath[int], connection: NamedDependency[AsyncConnection], party_id: NamedDependency[int]
-) -> Representation:
-    """With its rate and when it began and ended."""
-    return await agencies.find_for_clipper(connection, party_id, representation_id)
 
 
 @post(
@@ -151,6 +146,6 @@ async def end_any(
     return await agencies.end_for_operator(connection, representation_id, By("operator", actor))
 
 
-AGENCY_ROUTES = [propose, list_of_agency, show_to_agency]
-CLIPPER_ROUTES = [list_of_clipper, show_to_clipper, accept, decline, end]
+AGENCY_ROUTES = [propose, list_of_agency, show]
+CLIPPER_ROUTES = [list_of_clipper, show, accept, decline, end]
 SERVICE_ROUTES = [end_any]

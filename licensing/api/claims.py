@@ -1,10 +1,10 @@
 """Disputes: opened, answered, decided, appealed, by hosts and clippers; appeals decided by the operator."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,7 @@ from ledger.money import BIGINT_MAX
 from licensing import claims
 from licensing.api.books import note
 from licensing.api.scopes import ANYONE, PARTY_READ, PARTY_WRITE, POLICY, READ, WRITE
+from licensing.api.sides import by_clipper, by_host
 from licensing.claim_evidence import Statement
 from licensing.claim_rules import GROUNDS, Claim, Claimant, State, Verdict
 from licensing.claims import ClaimFile
@@ -60,6 +61,41 @@ class GroundShown(msgspec.Struct):
     sentence: str
 
 
+# Both sides -------------------------------------------------------------------------------------------------
+
+
+@get("/claims/{claim_id:int}", summary="A claim, its file and who may do what next")
+async def show(
+    claim_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
+) -> ClaimFile:
+    """Deadlines that have no meaning yet are null."""
+    return await claims.claim_file(connection, book_id, claim_id)
+
+
+@post("/claims/{claim_id:int}/appeal", opt={"action": "claim.appeal"}, status_code=200, summary="Appeal")
+async def appeal(
+    claim_id: FromPath[int],
+    data: JSONBody[Said],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    by: NamedDependency[By],
+) -> Claim:
+    """For whom it went against, until `appeal_by`; the operator decides."""
+    return await claims.move_claim(connection, book_id, claim_id, "appealed", by, data.as_statement)
+
+
+@post("/claims/{claim_id:int}/evidence", opt={"action": "claim.evidence"}, status_code=200, summary="Say more")
+async def add_evidence(
+    claim_id: FromPath[int],
+    data: JSONBody[Said],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    by: NamedDependency[By],
+) -> ClaimFile:
+    """Until the claim is final. The other side reads it."""
+    return await claims.add_evidence(connection, book_id, claim_id, by, data.as_statement)
+
+
 # Hosts ------------------------------------------------------------------------------------------------------
 
 
@@ -68,11 +104,11 @@ async def open_as_host(
     data: JSONBody[NewClaim],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    actor: NamedDependency[str],
+    by: NamedDependency[By],
     book: FromPath[str],
 ) -> Response[Claim]:
     """The money concerned is frozen until the claim is released or finally decided."""
-    claim = await _open(connection, By("host", actor), {"book_id": book_id}, data)
+    claim = await _open(connection, by, {"book_id": book_id}, data)
     return Response(claim, headers={"Location": f"/v1/books/{book}/claims/{claim.claim_id}"})
 
 
@@ -88,26 +124,17 @@ async def list_for_host(
     return await _page(connection, limit, cursor, book_id=book_id, state=in_state)
 
 
-@get("/claims/{claim_id:int}", opt=READ, summary="A claim, its file and who may do what next")
-async def show_to_host(
-    claim_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
-) -> ClaimFile:
-    """Deadlines that have no meaning yet are null."""
-    return await claims.claim_file(connection, book_id, claim_id)
-
-
 @post("/claims/{claim_id:int}/uphold", opt={**WRITE, "action": "claim.uphold"}, status_code=200, summary="Uphold")
 async def uphold(
     claim_id: FromPath[int],
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    actor: NamedDependency[str],
+    by: NamedDependency[By],
 ) -> Claim:
     """One's own claim, after the clipper's response or `respond_by`; a clipper's is thereby conceded, and final: a clip
     is approved, a grant resumed. A revocation stays; `owed` says that the clipper is due a new grant.
     """
-    by = By("host", actor)
     return await claims.decide_claim(connection, book_id, claim_id, "uphold", by, data.as_statement)
 
 
@@ -117,36 +144,10 @@ async def release(
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    actor: NamedDependency[str],
+    by: NamedDependency[By],
 ) -> Claim:
     """One's own claim is thereby withdrawn, and final; a clipper's is refused, and the clipper may appeal."""
-    by = By("host", actor)
     return await claims.decide_claim(connection, book_id, claim_id, "release", by, data.as_statement)
-
-
-@post("/claims/{claim_id:int}/appeal", opt={**WRITE, "action": "claim.appeal"}, status_code=200, summary="Appeal")
-async def appeal_as_host(
-    claim_id: FromPath[int],
-    data: JSONBody[Said],
-    connection: NamedDependency[AsyncConnection],
-    book_id: NamedDependency[int],
-    actor: NamedDependency[str],
-) -> Claim:
-    """For whom it went against, until `appeal_by`; the operator decides."""
-    by = By("host", actor)
-    return await claims.move_claim(connection, book_id, claim_id, "appealed", by, data.as_statement)
-
-
-@post("/claims/{claim_id:int}/evidence", opt={**WRITE, "action": "claim.evidence"}, status_code=200, summary="Say more")
-async def add_as_host(
-    claim_id: FromPath[int],
-    data: JSONBody[Said],
-    connection: NamedDependency[AsyncConnection],
-    book_id: NamedDependency[int],
-    actor: NamedDependency[str],
-) -> ClaimFile:
-    """Until the claim is final. The other side reads it."""
-    return await claims.add_evidence(connection, book_id, claim_id, By("host", actor), data.as_statement)
 
 
 # Clippers ---------------------------------------------------------------------------------------------------
@@ -157,11 +158,11 @@ async def open_as_clipper(
     data: JSONBody[NewClaim],
     connection: NamedDependency[AsyncConnection],
     party_id: NamedDependency[int],
-    actor: NamedDependency[str],
+    by: NamedDependency[By],
     request: Request[Any, Any, Any],
 ) -> Response[Claim]:
     """A clip that was rejected, a grant that was suspended or revoked."""
-    claim = await _open(connection, By("clipper", actor), {"clipper_id": party_id}, data)
+    claim = await _open(connection, by, {"clipper_id": party_id}, data)
     note(request, await claims.book_of_claim(connection, claim.claim_id, party_id))
     return Response(claim, headers={"Location": f"/v1/clippers/{party_id}/claims/{claim.claim_id}"})
 
@@ -178,14 +179,6 @@ async def list_for_clipper(
     return await _page(connection, limit, cursor, clipper_id=party_id, state=in_state)
 
 
-@get("/claims/{claim_id:int}", opt=PARTY_READ, summary="A claim, its file and who may do what next")
-async def show_to_clipper(
-    claim_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
-) -> ClaimFile:
-    """Deadlines that have no meaning yet are null."""
-    return await claims.claim_file(connection, book_id, claim_id)
-
-
 @post(
     "/claims/{claim_id:int}/respond", opt={**PARTY_WRITE, "action": "claim.respond"}, status_code=200, summary="Respond"
 )
@@ -194,10 +187,10 @@ async def respond(
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    actor: NamedDependency[str],
+    by: NamedDependency[By],
 ) -> Claim:
     """To a host's claim, until `respond_by`; silence upholds it."""
-    return await _moved(connection, book_id, claim_id, "responded", actor, data)
+    return await claims.move_claim(connection, book_id, claim_id, "responded", by, data.as_statement)
 
 
 @post(
@@ -208,10 +201,10 @@ async def concede(
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    actor: NamedDependency[str],
+    by: NamedDependency[By],
 ) -> Claim:
     """A host's claim; it is final at once, and the clip is rejected or removed."""
-    return await _moved(connection, book_id, claim_id, "conceded", actor, data)
+    return await claims.move_claim(connection, book_id, claim_id, "conceded", by, data.as_statement)
 
 
 @post(
@@ -225,39 +218,10 @@ async def withdraw(
     data: JSONBody[Said],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    actor: NamedDependency[str],
+    by: NamedDependency[By],
 ) -> Claim:
     """One's own claim; it is final at once."""
-    return await _moved(connection, book_id, claim_id, "withdrawn", actor, data)
-
-
-@post("/claims/{claim_id:int}/appeal", opt={**PARTY_WRITE, "action": "claim.appeal"}, status_code=200, summary="Appeal")
-async def appeal_as_clipper(
-    claim_id: FromPath[int],
-    data: JSONBody[Said],
-    connection: NamedDependency[AsyncConnection],
-    book_id: NamedDependency[int],
-    actor: NamedDependency[str],
-) -> Claim:
-    """For whom it went against, until `appeal_by`; the operator decides."""
-    return await _moved(connection, book_id, claim_id, "appealed", actor, data)
-
-
-@post(
-    "/claims/{claim_id:int}/evidence",
-    opt={**PARTY_WRITE, "action": "claim.evidence"},
-    status_code=200,
-    summary="Say more",
-)
-async def add_as_clipper(
-    claim_id: FromPath[int],
-    data: JSONBody[Said],
-    connection: NamedDependency[AsyncConnection],
-    book_id: NamedDependency[int],
-    actor: NamedDependency[str],
-) -> ClaimFile:
-    """Until the claim is final. The other side reads it."""
-    return await claims.add_evidence(connection, book_id, claim_id, By("clipper", actor), data.as_statement)
+    return await claims.move_claim(connection, book_id, claim_id, "withdrawn", by, data.as_statement)
 
 
 # The operator, and everybody --------------------------------------------------------------------------------
@@ -310,26 +274,23 @@ async def _open(connection: AsyncConnection, by: By, whose: dict[str, int], data
     return await claims.open_claim(connection, by, whose, data.ground, data.as_statement, **over)
 
 
-async def _moved(
-    connection: AsyncConnection, book_id: int, claim_id: int, action: str, actor: str, data: Said
-) -> Claim:
-    return await claims.move_claim(connection, book_id, claim_id, action, By("clipper", actor), data.as_statement)
-
-
 async def _page(connection: AsyncConnection, limit: int, cursor: str | None, **these: Any) -> Page[Claim]:
     found = await claims.list_claims(connection, before=number_of(cursor), limit=limit + 1, **these)
     return page_of(found, limit, lambda claim: claim.claim_id)
 
 
-HOST_ROUTES = [open_as_host, list_for_host, show_to_host, uphold, release, appeal_as_host, add_as_host]
+def _reading(opt: Mapping[str, str]) -> Router:
+    return Router("", route_handlers=[show], opt=opt)
+
+
+def _writing(opt: Mapping[str, str]) -> Router:
+    return Router("", route_handlers=[appeal, add_evidence], opt=opt)
+
+
+HOST_ROUTES = [by_host(open_as_host, list_for_host, _reading(READ), uphold, release, _writing(WRITE))]
 CLIPPER_ROUTES = [
-    open_as_clipper,
-    list_for_clipper,
-    show_to_clipper,
-    respond,
-    concede,
-    withdraw,
-    appeal_as_clipper,
-    add_as_clipper,
+    by_clipper(
+        open_as_clipper, list_for_clipper, _reading(PARTY_READ), respond, concede, withdraw, _writing(PARTY_WRITE)
+    )
 ]
 SERVICE_ROUTES = [list_for_operator, show_to_operator, decide, show_grounds]

@@ -78,30 +78,27 @@ def sha256_of(facts: Facts) -> str:
     return hashlib.sha256(encode(facts)).hexdigest()
 
 
-async def certificate_for_host(connection: AsyncConnection, book_id: int, grant_id: int) -> Certificate:
-    """Raises GrantNotFound; NotAccepted where nobody has accepted any terms yet."""
-    return await _existing(connection, and_(grants.c.book_id == book_id, grants.c.grant_id == grant_id), grant_id)
+async def certificate_of(
+    connection: AsyncConnection, grant_id: int, *, book_id: int | None = None, clipper_id: int | None = None
+) -> Certificate:
+    """Of a grant of the host with this book, or of the clipper: one of them is named.
 
-
-async def certificate_for_clipper(connection: AsyncConnection, clipper_id: int, grant_id: int) -> Certificate:
-    """Raises GrantNotFound; NotAccepted where nobody has accepted any terms yet."""
-    its = and_(grants.c.clipper_id == clipper_id, grants.c.grant_id == grant_id)
-    return await _existing(connection, its, grant_id)
+    Raises GrantNotFound; NotAccepted where nobody has accepted any terms yet.
+    """
+    assert (book_id is None) != (clipper_id is None)
+    whose = grants.c.book_id == book_id if clipper_id is None else grants.c.clipper_id == clipper_id
+    row = (await connection.execute(_query(and_(whose, grants.c.grant_id == grant_id)))).first()
+    if row is None:
+        raise GrantNotFound("grant", grant_id)
+    if row.accepted_at is None:
+        raise NotAccepted("grant.state", row.state, "has a certificate once its terms are accepted")
+    return await _certificate(connection, row)
 
 
 async def certificate_by_number(connection: AsyncConnection, number: str) -> Certificate | None:
     """The one with this number, None if there is none."""
     row = (await connection.execute(_query(grants.c.certificate_no == number))).first()
     return None if row is None or row.accepted_at is None else await _certificate(connection, row)
-
-
-async def _existing(connection: AsyncConnection, which: ColumnElement[bool], grant_id: int) -> Certificate:
-    row = (await connection.execute(_query(which))).first()
-    if row is None:
-        raise GrantNotFound("grant", grant_id)
-    if row.accepted_at is None:
-        raise NotAccepted("grant.state", row.state, "has a certificate once its terms are accepted")
-    return await _certificate(connection, row)
 
 
 def _query(which: ColumnElement[bool]) -> Any:

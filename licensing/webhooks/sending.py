@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import msgspec
@@ -207,15 +207,16 @@ _GIVE_UP_DISABLED = text("""
     FROM left_over
     WHERE (delivery.book_id, delivery.delivery_id) = (left_over.book_id, left_over.delivery_id)
 """)
-_ENDPOINTS = text("""
-    SELECT DISTINCT book_id, endpoint_id FROM licensing.webhook_deliveries
+UNSENT: LiteralString = """
+    licensing.webhook_deliveries
     WHERE state = 'waiting' AND due_at <= now() AND coalesce(leased_until, now()) <= now()
-""")
-_LEASE = text("""
+"""
+"""Deliveries that are due, as a FROM clause."""
+
+_ENDPOINTS = text(f"SELECT DISTINCT book_id, endpoint_id FROM {UNSENT}")  # noqa: S608 - of constants
+_LEASE = text(f"""
     WITH due AS (
-        SELECT book_id, delivery_id FROM licensing.webhook_deliveries
-        WHERE book_id = :book_id AND endpoint_id = :endpoint_id
-          AND state = 'waiting' AND due_at <= now() AND coalesce(leased_until, now()) <= now()
+        SELECT book_id, delivery_id FROM {UNSENT} AND book_id = :book_id AND endpoint_id = :endpoint_id
         ORDER BY due_at, delivery_id LIMIT :most FOR UPDATE SKIP LOCKED
     )
     UPDATE licensing.webhook_deliveries AS delivery SET leased_until = now() + CAST(:lease AS interval)
@@ -227,7 +228,7 @@ _LEASE = text("""
         endpoint.url, endpoint.secret, endpoint.former_secret, endpoint.former_until,
         event.event_id, event.type, event.at, event.subject, event.subject_id, event.state, event.was,
         event.side, event.actor, event.clipper_id, event.detail
-""")
+""")  # noqa: S608 - of constants
 _STILL_OURS = text("""
     SELECT delivery_id FROM licensing.webhook_deliveries
     WHERE book_id = :book_id AND delivery_id = :delivery_id AND leased_until = :leased_until

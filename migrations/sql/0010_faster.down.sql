@@ -1,3 +1,5 @@
+DROP INDEX licensing.publications_removed;
+ALTER TABLE settlement.accruals DROP COLUMN submission_id;
 DROP TRIGGER of_a_sale ON settlement.accruals;
 ALTER TABLE settlement.accruals
     ADD CONSTRAINT accruals_sale FOREIGN KEY (book_id, sale_id) REFERENCES settlement.sales;

@@ -193,3 +193,17 @@ CREATE TRIGGER of_an_import AFTER INSERT ON settlement.observations
 ALTER TABLE settlement.accruals DROP CONSTRAINT accruals_sale;
 CREATE TRIGGER of_a_sale AFTER INSERT ON settlement.accruals
     REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION settlement.refuse_orphans();
+
+-- Of which clip a sale was told when it moved: a later report may tell of another. What moved before now is told of the
+-- clip of which it has been told so far.
+ALTER TABLE settlement.accruals ADD COLUMN submission_id bigint;
+ALTER TABLE settlement.accruals DISABLE TRIGGER append_only;
+UPDATE settlement.accruals AS its SET submission_id = sale.submission_id
+FROM settlement.sales AS sale
+WHERE sale.book_id = its.book_id AND sale.sale_id = its.sale_id AND sale.grant_id = its.grant_id
+  AND sale.submission_id IS NOT NULL;
+ALTER TABLE settlement.accruals ENABLE TRIGGER append_only;
+CREATE INDEX accruals_of_clip ON settlement.accruals (submission_id, sale_id) WHERE submission_id IS NOT NULL;
+
+-- Imports see by their number that none was removed, nor put back, while they read.
+CREATE INDEX publications_removed ON licensing.publications (book_id) WHERE removed_at IS NOT NULL;

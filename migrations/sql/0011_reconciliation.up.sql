@@ -323,6 +323,7 @@ GRANT SELECT, INSERT, UPDATE (book_id, assigned_by, assigned_at, reason) ON sett
 GRANT SELECT, INSERT, UPDATE (state, sums, run_at, asked_at, submitted_by, signed_by) ON settlement.reconciliations
     TO clipledger_app;
 GRANT SELECT, INSERT, DELETE, UPDATE (undone_by, undone_at, undone_reason, members) ON settlement.matches TO clipledger_app;
+GRANT USAGE ON SEQUENCE settlement.matches_match_id_seq TO clipledger_app;
 GRANT SELECT, INSERT, DELETE ON settlement.matched_postings, settlement.matched_lines TO clipledger_app;
 GRANT SELECT, INSERT, DELETE, UPDATE (kind, owner, since, ledger_amount, outside_amount, match_id, said, proposal,
     explanation, explained_by, explained_at, entry_id, posted_by) ON settlement.residuals TO clipledger_app;

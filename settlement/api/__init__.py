@@ -6,19 +6,21 @@ other rooms: `connection`, `actor`, `principal`, `book_id`, `party_id`, `engine`
 
 from types import ModuleType
 
-from litestar import Router
-
+from media.api.mounts import mounted
 from settlement.api import (
     adjustments,
     advice,
     balances,
+    bank_accounts,
     clicks,
     closing,
     imports,
     lines,
     payout_accounts,
+    payout_files,
     payout_runs,
     payouts,
+    reconciliation,
     remittances,
     reports,
     sales,
@@ -34,26 +36,9 @@ _TAGS: dict[str, tuple[ModuleType, ...]] = {
     "reports": (imports,),
     "sales": (sales, suspense, clicks),
     "finance": (reports, remittances, adjustments, taxes),
-    "payouts": (payout_runs, payouts, payout_accounts, stripe_webhooks),
+    "payouts": (payout_runs, payouts, payout_files, payout_accounts, bank_accounts, stripe_webhooks),
+    "reconciliation": (reconciliation,),
     "earnings": (balances, statements, lines, verification, closing),
 }
-_PATHS = {
-    "HOST_ROUTES": "/v1/books/{book:str}",
-    "CLIPPER_ROUTES": "/v1/clippers/{clipper:int}",
-    "AGENCY_ROUTES": "/v1/agencies/{agency:int}",
-    "SERVICE_ROUTES": "/v1",
-    "PAGE_ROUTES": "/",
-}
 
-
-def _tagged(name: str) -> list[Router]:
-    """The routes that the modules list under this name, each with its module's tag."""
-    return [
-        Router("", route_handlers=routes, tags=[tag])
-        for tag, modules in _TAGS.items()
-        for module in modules
-        if (routes := getattr(module, name, ()))
-    ]
-
-
-routers = [Router(path, route_handlers=_tagged(name)) for name, path in _PATHS.items()]
+routers = mounted(_TAGS)

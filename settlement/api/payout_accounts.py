@@ -18,8 +18,9 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.api.scopes import IMPORT, PARTY_MANAGE, PARTY_READ, READ
-from settlement.payouts import accounts
+from settlement.payouts import accounts, banks
 from settlement.payouts.accounts import Owner, PayoutAccount
+from settlement.payouts.banks import BankDetails
 from settlement.payouts.errors import InvalidPayoutAccount
 from settlement.payouts.payees import StripePayees
 from settlement.rails.protocol import RailRefused, RailUnavailable
@@ -33,6 +34,20 @@ class NewStripeAccount(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
 
     country: _Country
     email: Annotated[str, msgspec.Meta(min_length=3, max_length=254, examples=["ana@example.com"])]
+
+
+class NewBankAccount(BankDetails, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account by its `iban`; or by its `number` and its bank, by `bic` or by `clearing`, the bank's number in a
+    national clearing system. `currency` is what it is kept in.
+    """
+
+    holder: Annotated[str, msgspec.Meta(min_length=1, max_length=140, examples=["Ana Müller"])]
+    country: _Country
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", examples=["EUR"])]
+    iban: Annotated[str, msgspec.Meta(max_length=60, examples=["NL91ABNA0417164300"])] | None = None
+    number: Annotated[str, msgspec.Meta(max_length=60, examples=["6222020200112233445"])] | None = None
+    bic: Annotated[str, msgspec.Meta(max_length=20, examples=["ABNANL2A"])] | None = None
+    clearing: Annotated[str, msgspec.Meta(max_length=60, examples=["CNAPS:102100099996"])] | None = None
 
 
 class WayBack(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +80,18 @@ async def open_stripe(
     """Then follow its onboarding link, where Stripe asks for what it must know."""
     with _told():
         made = await payees.open(owner, data.country, data.email, by=actor)
+    return Response(made, status_code=201)
+
+
+@post("/payout-accounts/bank", summary="Give a bank account to be paid to")
+async def open_bank(
+    data: JSONBody[NewBankAccount],
+    connection: NamedDependency[AsyncConnection],
+    owner: NamedDependency[Owner],
+    actor: NamedDependency[str],
+) -> Response[PayoutAccount]:
+    """It is paid to from the next run on that goes by bank file; nobody is shown more than its last digits."""
+    made = await banks.open_bank_account(connection, owner, data, data.currency, by=actor)
     return Response(made, status_code=201)
 
 
@@ -121,7 +148,7 @@ def of_party(party_id: NamedDependency[int]) -> Owner:
 
 
 _READING: Sequence[HTTPRouteHandler] = [list_all]
-_WRITING: Sequence[HTTPRouteHandler] = [open_stripe, link, refresh, close]
+_WRITING: Sequence[HTTPRouteHandler] = [open_stripe, open_bank, link, refresh, close]
 
 
 def _mounted(owner: Callable[[int], Owner], reading: Mapping[str, str], writing: Mapping[str, str]) -> list[Router]:

@@ -212,7 +212,7 @@ async def approve(
 ) -> RunWithSums:
     """By another person than the one who submitted it. Refused where balances have moved below what it would pay."""
     by = Person(principal.user_id, actor)
-    rail = rails.of((await runs.find_run(connection, book_id, run_id)).rail)
+    rail = await rails.of(connection, book_id, (await runs.find_run(connection, book_id, run_id)).rail)
     await approving.approve(connection, book_id, run_id, by, rail, datetime.now(UTC))
     return await _shown(connection, book_id, run_id)
 

@@ -19,6 +19,9 @@ from settlement.payouts.tables import payout_accounts
 
 State = Literal["pending", "active", "blocked", "closed"]
 
+_SHORT = 7
+"""A number of so few digits would be given away by its last four."""
+
 
 class Owner(NamedTuple):
     """Whose account it is: a party's, or a book's host."""
@@ -43,7 +46,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayoutAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """`destination` is Stripe's account, or the last digits of a bank account. Only an active one is paid to;
+    """`destination` is Stripe's account, or the last digits of a bank account's number. Only an active one is paid to;
     `blocking` says what is in the way, or will be.
     """
 
@@ -82,8 +85,11 @@ async def find_account(connection: AsyncConnection, owner: Owner, account_id: in
 
 
 async def full_destination(connection: AsyncConnection, owner: Owner, account_id: int) -> str:
-    """As the rail knows it. Raises PayoutAccountNotFound."""
-    return str((await _row(connection, owner, account_id)).destination)
+    """Of an account at Stripe, which Stripe can be asked about. Raises PayoutAccountNotFound."""
+    row = await _row(connection, owner, account_id)
+    if row.rail != "stripe":
+        raise PayoutAccountNotFound("account", account_id)
+    return str(row.destination)
 
 
 async def count_accounts(connection: AsyncConnection, owner: Owner, rail: RailName) -> int:
@@ -176,11 +182,16 @@ async def _row(connection: AsyncConnection, owner: Owner, account_id: int) -> An
     return row
 
 
+def _last_digits(details: dict[str, Any]) -> str:
+    number = str(details.get("iban") or details.get("number") or "")
+    return f"…{number[-4:]}" if len(number) > _SHORT else "…"
+
+
 def _account(row: Any) -> PayoutAccount:
     return PayoutAccount(
         account_id=row.account_id,
         rail=row.rail,
-        destination=row.destination if row.rail == "stripe" else f"…{row.destination[-4:]}",
+        destination=row.destination if row.rail == "stripe" else _last_digits(row.details),
         country=row.country,
         currencies=tuple(row.currencies),
         state=row.state,

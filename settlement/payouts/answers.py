@@ -38,8 +38,8 @@ _LONGEST_WAIT = timedelta(hours=1)
 
 class Change(Struct, frozen=True, kw_only=True):
     """What becomes of a payout. `renewed`: its next call has a new key. `detail` is what the trail keeps. `returned` is
-    what has come back so far, in minor units. By file, `file_id` holds it now, and `generation` is that of an earlier key
-    that turns out to have been paid.
+    what has come back so far, in minor units. By file, `file_id` holds it now, and `generation` is that of an earlier
+    key that turns out to have been paid.
     """
 
     action: Action

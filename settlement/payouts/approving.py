@@ -42,7 +42,8 @@ async def approve(
     planned = await _checked(connection, book_id, was, today)
     booked = await _book(connection, book_id, planned, today)
     taxed = [each.withheld for _, each in planned]
-    await record_withheld(connection, book_id, taxed, [entries["approval_entry"] for entries in booked])
+    its_entries = [entries.get("withheld_entry", entries["approval_entry"]) for entries in booked]
+    await record_withheld(connection, book_id, taxed, its_entries)
     book = (await list_books(connection, only=[book_id]))[0].slug
     intents = [
         {**_intent(book_id, book, row, rail), **entries} for (row, _), entries in zip(planned, booked, strict=True)
@@ -140,7 +141,7 @@ def _intent(book_id: int, book: str, row: Row[Any], rail: Rail) -> dict[str, Any
 
 _PLANNED = text("""
     SELECT * FROM settlement.payouts
-    WHERE book_id = :book AND run_id = :run AND state = 'planned' ORDER BY payout_id
+    WHERE book_id = :book AND run_id = :run AND state = 'planned' ORDER BY payout_id FOR UPDATE
 """)
 
 _APPROVE = text("""

@@ -47,7 +47,9 @@ async def claim(connection: AsyncConnection, book_id: int, rail: RailName, now: 
     return [Claim(row, _against(row, short)) for row in sorted(rows, key=lambda row: row.payout_id)]
 
 
-async def short_of(connection: AsyncConnection, book_id: int, rows: Sequence[Row[Any]]) -> Mapping[tuple[str, str], int]:
+async def short_of(
+    connection: AsyncConnection, book_id: int, rows: Sequence[Row[Any]]
+) -> Mapping[tuple[str, str], int]:
     """Of which (party, currency) less lies in `paying` than is to leave from there, and by how much."""
     parties = sorted({row.party for row in rows})
     found = await connection.execute(_SHORT, {"book": book_id, "parties": parties})

@@ -13,10 +13,12 @@ SettlementError
 │   ├── RunOutdated             balances have moved below what the run would pay: plan it again
 │   ├── RunOpen                 an earlier run of the book is not at its end
 │   ├── AccountExists           the party has an account of this rail already
-│   ├── RailNotSetUp            this installation has no key, or no bank account, for it
+│   ├── NothingFiled            no payout of the run waits for a file
+│   ├── PayoutFileClosed        the bank refused some of it: given to the bank again it might pay what is paid anew
+│   ├── RailNotSetUp            this installation has no key, or the book no bank account, for it
 │   └── RailNotHalted           there is nothing to end
 └── not_found
-    ├── ScheduleNotFound, RunNotFound, PayoutNotFound
+    ├── ScheduleNotFound, RunNotFound, PayoutNotFound, PayoutFileNotFound
     └── PayoutAccountNotFound
 """
 
@@ -57,8 +59,16 @@ class AccountExists(Conflict):
     usual_rule = "the party is paid by this rail already; close that account first"
 
 
+class NothingFiled(Conflict):
+    usual_rule = "no payout of it waits for a file"
+
+
+class PayoutFileClosed(Conflict):
+    usual_rule = "something of it was refused and may be paid anew: it is not to be given to the bank again"
+
+
 class RailNotSetUp(Conflict):
-    usual_rule = "this installation is not set up to pay by it"
+    usual_rule = "there is no key, or no bank account, to pay by it with"
 
 
 class RailNotHalted(Conflict):
@@ -72,6 +82,9 @@ class RunNotFound(NotFound): ...
 
 
 class PayoutNotFound(NotFound): ...
+
+
+class PayoutFileNotFound(NotFound): ...
 
 
 class PayoutAccountNotFound(NotFound): ...

@@ -1,6 +1,6 @@
 """Rails: which are set up, and which are halted until a person has looked at why."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -14,24 +14,35 @@ from settlement.rails.protocol import Rail
 RAILS: tuple[RailName, ...] = ("stripe", "bank-file")
 
 
-class Rails:
-    """The rails that this installation pays by."""
+RailOfBook = Callable[[AsyncConnection, int], Awaitable[Rail]]
+"""A book's own, as the database says it is set up now. Raises RailNotSetUp."""
 
-    def __init__(self, rails: Mapping[RailName, Rail]) -> None:
+
+class Rails:
+    """The rails that this installation pays by: those of all books, and those that each book sets up for itself."""
+
+    def __init__(self, rails: Mapping[RailName, Rail], by_book: Mapping[RailName, RailOfBook] | None = None) -> None:
         self._rails = dict(rails)
+        self._by_book = dict(by_book or {})
 
     def __contains__(self, name: RailName) -> bool:
-        return name in self._rails
+        return name in self._rails or name in self._by_book
 
-    def of(self, name: RailName) -> Rail:
-        """Raises RailNotSetUp."""
+    def shared(self, name: RailName) -> Rail:
+        """Of all books. Raises RailNotSetUp."""
         if name not in self._rails:
             raise RailNotSetUp("rail", name)
         return self._rails[name]
 
+    async def of(self, connection: AsyncConnection, book_id: int, name: RailName) -> Rail:
+        """As the book pays by it. Raises RailNotSetUp."""
+        if name in self._by_book:
+            return await self._by_book[name](connection, book_id)
+        return self.shared(name)
+
 
 class RailState(msgspec.Struct, frozen=True):
-    """`halted` says why nothing is sent by it, and since when."""
+    """`halted` says why nothing is sent by it, and since when. What each book sets up for itself is set up here."""
 
     rail: RailName
     set_up: bool

@@ -61,8 +61,9 @@ async def _made(
             sent = after_call(row.state, Sent(status.reference, status.created), row.attempts, clock())
             await write(connection, book_id, [Made(row, sent)], clock())
             await finish(connection, book_id, clock())
-    async with engine.begin() as connection:
-        await confirm(connection, book_id, [payout_id], clock())
+    if row.reference is None or row.state == "sent":
+        async with engine.begin() as connection:
+            await confirm(connection, book_id, [payout_id], clock())
     return None
 
 
@@ -86,6 +87,11 @@ async def funds_came(engine: AsyncEngine, rail: RailName, *, clock: Clock = utc_
 
 
 _FUNDED = text("""
-    UPDATE settlement.payouts SET next_attempt_at = :now
-    WHERE rail = :rail AND state = 'ready' AND code = 'unfunded' AND next_attempt_at > :now
+    WITH waiting AS MATERIALIZED (
+        SELECT book_id, payout_id FROM settlement.payouts
+        WHERE rail = :rail AND state = 'ready' AND code = 'unfunded' AND next_attempt_at > :now
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE settlement.payouts AS its SET next_attempt_at = :now
+    FROM waiting WHERE (its.book_id, its.payout_id) = (waiting.book_id, waiting.payout_id)
 """)

@@ -4,7 +4,7 @@ from collections import Counter
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from settlement.payouts.errors import ScheduleNotFound
+from settlement.payouts.errors import RailNotSetUp, ScheduleNotFound
 from settlement.payouts.halts import RAILS, Rails
 from settlement.payouts.looking_up import look_up_due
 from settlement.payouts.pace import Pace
@@ -15,11 +15,17 @@ CALLS_PER_SECOND = 25.0
 """What Stripe takes of one endpoint: https://docs.stripe.com/rate-limits"""
 
 DUE = """
-    settlement.payouts AS its JOIN settlement.payout_runs AS run USING (book_id, run_id)
-    WHERE run.state = 'sending' AND (its.leased_until IS NULL OR its.leased_until <= now())
-      AND (its.state IN ('ready', 'unknown') AND its.next_attempt_at <= now() OR its.state = 'sending')
+    settlement.payout_runs AS run
+    LEFT JOIN (
+        SELECT * FROM settlement.payouts WHERE state IN ('ready', 'sending', 'filed', 'unknown')
+    ) AS its USING (book_id, run_id)
+    WHERE run.state = 'sending' AND (
+        its.payout_id IS NULL
+        OR (its.leased_until IS NULL OR its.leased_until <= now())
+        AND (its.state IN ('ready', 'unknown') AND its.next_attempt_at <= now() OR its.state = 'sending')
+    )
 """
-"""A FROM clause: payouts to be sent, to be looked up, or left by somebody who died."""
+"""A FROM clause: payouts to be sent, to be looked up, or left by somebody who died; and runs that are at their end."""
 
 
 async def draft_scheduled(engine: AsyncEngine, book_id: int, *, clock: Clock = utc_now) -> None:
@@ -40,8 +46,12 @@ async def pay_due(
     """
     done: Counter[str] = Counter()
     for name in RAILS:
-        if name in rails:
-            rail = rails.of(name)
-            done += await look_up_due(engine, rail, name, book_id, clock=clock)
-            done += await Sender(engine, rail, name, pace=pace, clock=clock).send_due(book_id)
+        try:
+            async with engine.connect() as connection:
+                rail = await rails.of(connection, book_id, name)
+        except RailNotSetUp:
+            continue
+        done += await look_up_due(engine, rail, name, book_id, clock=clock)
+        its_pace = pace if rail.answers == "at-once" else Pace(None)
+        done += await Sender(engine, rail, name, pace=its_pace, clock=clock).send_due(book_id)
     return done

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.money import format_amount
+from settlement.payouts.banks import own_currencies
 from settlement.payouts.lifecycle import Amounts, RailName
 from settlement.recovering import Payable, payables, recovery, recovery_caps
 from settlement.tax import Payment, Withheld, withhold
@@ -71,7 +72,10 @@ async def plan(
     payments = [Payment(each.party, each.currency, each.gross, pay_on) for each in paying]
     taxed = await withhold(connection, book_id, payments)
     destinations = await destinations_of(connection, book_id, rail, [each.party for each in paying])
-    return [_planned(each, tax, destinations.get(each.party), rail) for each, tax in zip(paying, taxed, strict=True)]
+    kept = await own_currencies(connection, book_id) if rail == "bank-file" else None
+    return [
+        _planned(each, tax, destinations.get(each.party), rail, kept) for each, tax in zip(paying, taxed, strict=True)
+    ]
 
 
 async def _stated(connection: AsyncConnection, book_id: int, pay_on: date) -> Limits:
@@ -94,9 +98,12 @@ async def _limited(connection: AsyncConnection, book_id: int, wanted: Sequence[P
     return limited
 
 
-def _planned(payable: Payable, tax: Withheld, destination: Destination | None, rail: RailName) -> Planned:
+def _planned(
+    payable: Payable, tax: Withheld, destination: Destination | None, rail: RailName, kept: frozenset[str] | None
+) -> Planned:
+    """`kept`: currencies in which the book has money where the rail pays from; None where that is not known before."""
     amounts = Amounts(payable.available, payable.recovery, tax.withheld, tax.authority)
-    left_out = _left_out(payable, tax, amounts, destination, rail)
+    left_out = _left_out(payable, tax, amounts, destination, rail) or _not_kept(payable.currency, kept)
     code, reason, fixed_by = left_out or (None, None, None)
     return Planned(
         party=payable.party,
@@ -128,6 +135,12 @@ def _left_out(
     return None
 
 
+def _not_kept(currency: str, kept: frozenset[str] | None) -> tuple[str, str, str] | None:
+    if kept is None or currency in kept:
+        return None
+    return "no-funds", f"the book has no bank account in {currency}", "host"
+
+
 async def destinations_of(
     connection: AsyncConnection, book_id: int, rail: RailName, parties: Sequence[str]
 ) -> dict[str, Destination]:
@@ -144,9 +157,8 @@ _STATED = text("""
     WITH last AS (
         SELECT max(month) AS month FROM settlement.closings WHERE book_id = :book AND state = 'issued'
     )
-    SELECT its.party, its.currency, its.closing_available - coalesce(sum(paid.taken), 0) AS stated
+    SELECT its.party, its.currency, its.closing_available - coalesce(sum(paid.gone), 0) AS stated
     FROM last
-    JOIN settlement.closings AS closing ON closing.book_id = :book AND closing.month = last.month
     JOIN LATERAL (
         SELECT DISTINCT ON (party, currency) party, currency, month, closing_available
         FROM settlement.statements AS statement
@@ -155,7 +167,7 @@ _STATED = text("""
         ORDER BY party, currency, month DESC
     ) AS its ON true
     LEFT JOIN (
-        SELECT payout.party, payout.currency, payout.taken, run.pay_on
+        SELECT payout.party, payout.currency, payout.taken - payout.returned AS gone, run.pay_on
         FROM settlement.payouts AS payout JOIN settlement.payout_runs AS run USING (book_id, run_id)
         WHERE payout.book_id = :book AND payout.approval_entry IS NOT NULL
           AND payout.state NOT IN ('cancelled', 'returned')
@@ -166,9 +178,13 @@ _STATED = text("""
 
 _DESTINATIONS = text("""
     SELECT wanted.party, account.account_id, account.destination, account.state, account.currencies
-    FROM unnest(CAST(:parties AS text[])) AS wanted (party)
-    JOIN settlement.payout_accounts AS account
-        ON account.rail = :rail AND account.state <> 'closed'
-        AND CASE wanted.party WHEN 'host' THEN account.book_id = :book
-            ELSE account.party_id = CAST(split_part(wanted.party, '-', 2) AS bigint) END
+    FROM (
+        SELECT party, CASE WHEN party <> 'host' THEN CAST(split_part(party, '-', 2) AS bigint) END AS party_id
+        FROM unnest(CAST(:parties AS text[])) AS told (party)
+    ) AS wanted
+    JOIN settlement.payout_accounts AS account USING (party_id)
+    WHERE account.rail = :rail AND account.state <> 'closed'
+    UNION ALL
+    SELECT 'host', account_id, destination, state, currencies FROM settlement.payout_accounts
+    WHERE book_id = :book AND rail = :rail AND state <> 'closed' AND 'host' = ANY (CAST(:parties AS text[]))
 """)

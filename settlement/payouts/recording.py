@@ -44,7 +44,10 @@ class Made(NamedTuple):
 
 async def lock_payouts(connection: AsyncConnection, book_id: int, payout_ids: Sequence[int]) -> dict[int, Row[Any]]:
     """As they stand now, in order of their numbers, nobody else's to change until the transaction ends."""
-    rows = await connection.execute(_LOCK, {"book": book_id, "payouts": sorted(payout_ids)})
+    asked = {"book": book_id, "payouts": sorted(payout_ids)}
+    await connection.execute(_LOCK, asked)
+    # By a statement of its own, which sees what was done until they were locked: keys of entries count steps.
+    rows = await connection.execute(_READ, asked)
     return {row.payout_id: row for row in rows}
 
 
@@ -90,12 +93,18 @@ def _booked(row: Row[Any], change: Change) -> Iterator[tuple[str, dict[str, int]
             yield f"arrived: {row.reference}", paid_lines(row.party, row.rail, row.amount), None
         case "cancelled":
             yield from _undone(row, f"cancelled: {change.reason}")
-        case "returned" if change.returned == row.amount and not row.returned:
+        case "returned" if change.returned == row.amount:
             yield from _undone(row, f"came back: {change.reason}")
+            yield from _in_part(row, -row.returned, "came back whole, no longer in part")
         case "returned":
-            part, said = change.returned - row.returned, f"came back in part: {change.reason}"
-            yield said, partly_returned_lines(row.party, row.rail, part), None
-            yield said, payable_again_lines(row.party, part), None
+            yield from _in_part(row, change.returned - row.returned, f"came back in part: {change.reason}")
+
+
+def _in_part(row: Row[Any], part: int, said: str) -> Iterator[tuple[str, dict[str, int], None]]:
+    """So much more of what was paid has come back, or so much less."""
+    if part:
+        yield said, partly_returned_lines(row.party, row.rail, part), None
+        yield said, payable_again_lines(row.party, part), None
 
 
 def _undone(row: Row[Any], said: str) -> Iterator[tuple[str, dict[str, int], int]]:
@@ -170,27 +179,38 @@ async def halt(connection: AsyncConnection, book_id: int, run_id: int, rail: str
 
 async def finish(connection: AsyncConnection, book_id: int, now: datetime) -> None:
     """Runs of which nothing is left to send or to find out are done."""
-    for run_id in (await connection.scalars(_FINISH, {"book": book_id, "now": now})).all():
+    ended = (await connection.scalars(_ENDED, {"book": book_id})).all()
+    if not ended:
+        return
+    asked = {"book": book_id, "runs": ended, "now": now}
+    await connection.execute(_LOCK_RUNS, asked)
+    for run_id in (await connection.scalars(_FINISH, asked)).all():  # by what was done until they were locked
         await connection.execute(_RECORD_DONE, {"book": book_id, "run": run_id, "now": now})
 
 
 async def go_on(connection: AsyncConnection, book_id: int, run_id: int) -> None:
     """A run that was done has something to send again."""
+    await connection.execute(_LOCK_RUNS, {"book": book_id, "runs": [run_id]})
     await connection.execute(_GO_ON, {"book": book_id, "run": run_id})
 
 
 # SQL ----------------------------------------------------------------------------------------------------------
 
 _LOCK = text("""
+    SELECT FROM settlement.payouts
+    WHERE book_id = :book AND payout_id = ANY (CAST(:payouts AS bigint[]))
+    ORDER BY payout_id FOR UPDATE
+""")
+
+_READ = text("""
     SELECT its.*, run.state AS run_state,
            (SELECT count(*) FROM settlement.payout_events AS step
             WHERE step.book_id = its.book_id AND step.payout_id = its.payout_id) AS steps,
            (SELECT authority FROM settlement.withholdings AS tax
-            WHERE tax.book_id = its.book_id AND tax.entry_id = its.approval_entry
-              AND (tax.party, tax.currency) = (its.party, its.currency)) AS authority
+            WHERE tax.book_id = its.book_id AND tax.entry_id = its.withheld_entry) AS authority
     FROM settlement.payouts AS its JOIN settlement.payout_runs AS run USING (book_id, run_id)
     WHERE its.book_id = :book AND its.payout_id = ANY (CAST(:payouts AS bigint[]))
-    ORDER BY its.payout_id FOR UPDATE OF its
+    ORDER BY its.payout_id
 """)
 
 _WRITE = text("""
@@ -229,14 +249,26 @@ _EVENT = """
 _RECORD_HALT = text(_EVENT.format("halted", "halted", ":reason"))
 _RECORD_DONE = text(_EVENT.format("finished", "done", "NULL"))
 
-_FINISH = text("""
-    UPDATE settlement.payout_runs AS run SET state = 'done', finished_at = :now
+_ENDED_RUNS = """
+    FROM settlement.payout_runs AS run
     WHERE book_id = :book AND state = 'sending' AND NOT EXISTS (
         SELECT FROM settlement.payouts AS its
-        WHERE its.book_id = run.book_id AND its.run_id = run.run_id AND its.state IN ('ready', 'sending', 'filed', 'unknown')
+        WHERE its.book_id = run.book_id AND its.run_id = run.run_id
+          AND its.state IN ('ready', 'sending', 'filed', 'unknown')
     )
-    RETURNING run_id
+"""
+_ENDED = text(f"SELECT run_id {_ENDED_RUNS}")
+
+_LOCK_RUNS = text("""
+    SELECT FROM settlement.payout_runs
+    WHERE book_id = :book AND run_id = ANY (CAST(:runs AS bigint[])) ORDER BY run_id FOR UPDATE
 """)
+
+_FINISH = text(f"""
+    UPDATE settlement.payout_runs SET state = 'done', finished_at = :now
+    WHERE book_id = :book AND run_id = ANY (CAST(:runs AS bigint[])) AND run_id IN (SELECT run.run_id {_ENDED_RUNS})
+    RETURNING run_id
+""")  # noqa: S608 - of constants
 
 _GO_ON = text("""
     UPDATE settlement.payout_runs SET state = 'sending', finished_at = NULL

@@ -268,8 +268,13 @@ _OPEN = text("""
 """)
 
 _RESUME = text("""
-    UPDATE settlement.payouts SET next_attempt_at = :now
-    WHERE book_id = :book AND run_id = :run AND state IN ('ready', 'unknown') AND next_attempt_at IS NULL
+    WITH waiting AS MATERIALIZED (
+        SELECT payout_id FROM settlement.payouts
+        WHERE book_id = :book AND run_id = :run AND state IN ('ready', 'unknown') AND next_attempt_at IS NULL
+        ORDER BY payout_id FOR UPDATE
+    )
+    UPDATE settlement.payouts AS its SET next_attempt_at = :now
+    FROM waiting WHERE its.book_id = :book AND its.payout_id = waiting.payout_id
 """)
 
 _EVENT = text("""

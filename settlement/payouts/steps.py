@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from licensing.vocabulary import check_text
 from settlement.payouts.answers import Change
 from settlement.payouts.errors import InvalidRun, PayoutNotFound, WrongPayoutStep
-from settlement.payouts.lifecycle import State, target
+from settlement.payouts.lifecycle import SHARED, State, target
 from settlement.payouts.recording import Made, finish, go_on, lock_payouts, write
 
 _MOST_REASON = 500
@@ -73,7 +73,7 @@ async def cancel(
 
 def _cancelled(row: Row[Any], by: str, reason: str) -> Change:
     state = target(row.state, "cancelled")
-    if row.state == "ready" and row.first_sent_at is not None:
+    if row.state == "ready" and row.first_sent_at is not None and row.rail in SHARED:
         raise WrongPayoutStep("payout", row.payout_id, "it may have been sent: nothing is known of its last call yet")
     return Change(action="cancelled", state=state, detail={"by": by, "reason": reason}, reason=reason)
 

@@ -37,6 +37,8 @@ class _Event(msgspec.Struct):
 
 def read_event(body: bytes, signature: str | None, secret: str) -> RailEvent:
     """The event that a webhook carries. Raises ForgedEvent: not signed by this secret, too long ago, or no event."""
+    if signature is not None and not signature.isascii():  # which the SDK could not compare
+        raise ForgedEvent("Stripe-Signature", ascii(signature), "is no signature")
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE)
     except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:

@@ -1,6 +1,6 @@
 """What the bank answers to a file: ISO 20022 pain.002, of any version, by transfer, by batch or of the file at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -47,6 +47,39 @@ class Answer:
         """What holds for a transfer that is not named itself. "Accepted in part" says nothing of any one."""
         word = self.by_batch.get(batch_id) or self.of_file
         return None if word is None or word.status == "PART" else word.outcome(key)
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """What a file holds of one transfer; `amount` is minor units."""
+
+    key: str
+    batch_id: str
+    amount: int
+    currency: str
+
+
+def outcomes_in(answer: Answer, message_id: str, lines: Iterable[FileLine]) -> dict[str, Outcome]:
+    """What the answer says of the lines of a file, by key; one that it passes over is left out.
+
+    Raises UnreadableFile if it is the answer to another file, or tells of what was not in this one.
+    """
+    if answer.message_id != message_id:
+        raise UnreadableFile("OrgnlMsgId", answer.message_id, f"is the answer to another file than {message_id}")
+    filed = {line.key: line for line in lines}
+    strange = answer.by_key.keys() - filed.keys()
+    if strange:
+        raise UnreadableFile("OrgnlEndToEndId", min(strange), "was not in the file")
+    told = ((key, _outcome(answer, line)) for key, line in filed.items())
+    return {key: outcome for key, outcome in told if outcome is not None}
+
+
+def _outcome(answer: Answer, line: FileLine) -> Outcome | None:
+    """The nearest word: of the transfer, else of its batch, else of the file; of those two only if it is of all."""
+    told = answer.by_key.get(line.key)
+    if told and told.amount not in (None, (line.amount, line.currency)):
+        return Conflicting(f"the bank has {told.amount} for {line.key}, which is not what was ordered")
+    return told.outcome(line.key) if told else answer.of_all(line.batch_id, line.key)
 
 
 def read_answer(content: bytes) -> Answer:

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Final, Literal, Protocol
 
-from settlement.errors import InvalidOrder, UnreadableFile
+from settlement.errors import InvalidOrder
 from settlement.rails.bank_accounts import BankAccount
-from settlement.rails.bank_answers import Answer, read_answer
+from settlement.rails.bank_answers import FileLine, outcomes_in, read_answer
 from settlement.rails.bank_lines import BankLine
 from settlement.rails.bank_messages import Batch, Transfer, canonical, fits_end_to_end, latin, message_of, validate
+from settlement.rails.bank_reasons import words_for
 from settlement.rails.protocol import (
-    Conflicting,
     Filed,
     Limits,
     Movement,
@@ -63,7 +63,9 @@ class BankRecords(Protocol):
 
 @dataclass(frozen=True)
 class BankFile:
-    """What is uploaded. `totals` are minor units by currency, for the person to compare with the bank's page."""
+    """What is uploaded. `totals` are minor units by currency, for the person to compare with the bank's page; `lines`
+    are what the bank's answer is read against.
+    """
 
     name: str
     message_id: str
@@ -71,6 +73,7 @@ class BankFile:
     sha256: str
     count: int
     totals: Mapping[str, int]
+    lines: Sequence[FileLine]
 
 
 class BankFileRail:
@@ -129,6 +132,7 @@ class BankFileRail:
             sha256=hashlib.sha256(content).hexdigest(),
             count=sum(len(batch.transfers) for batch in batches),
             totals=_totals(batches),
+            lines=_lines(batches),
         )
 
     def outcomes(self, status_file: bytes, orders: Iterable[Order]) -> dict[str, Outcome]:
@@ -136,21 +140,8 @@ class BankFileRail:
 
         Give it all orders of the file, whose id is made of them. Raises FileRefused.
         """
-        answer = read_answer(status_file)
         batches, message_id = self._batched(orders)
-        if answer.message_id != message_id:
-            raise UnreadableFile("OrgnlMsgId", answer.message_id, f"is the answer to another file than {message_id}")
-        ordered = {transfer.key: transfer for batch in batches for transfer in batch.transfers}
-        strange = answer.by_key.keys() - ordered.keys()
-        if strange:
-            raise UnreadableFile("OrgnlEndToEndId", min(strange), "was not in the file")
-        told: dict[str, Outcome] = {}
-        for batch in batches:
-            for transfer in batch.transfers:
-                outcome = _outcome(answer, batch.id, transfer)
-                if outcome:
-                    told[transfer.key] = outcome
-        return told
+        return outcomes_in(read_answer(status_file), message_id, _lines(batches))
 
     async def look_up(self, order: Order) -> Sent | None:
         """By the order's key: an attempt under another key is another transfer to a bank."""
@@ -182,6 +173,11 @@ class BankFileRail:
             created=_start_of(paid[0].booked_on),
             group=None,
         )
+
+    async def why_returned(self, reference: str) -> str:
+        """In words, of the last return of a payment."""
+        codes = [line.return_reason for line in await self._records.lines_of(reference) if line.kind == "return"]
+        return words_for(codes[-1]) if codes and codes[-1] else "the bank gives no reason"
 
     async def balance(self) -> Sequence[RailBalance]:
         return await self._records.balances()
@@ -250,12 +246,12 @@ def _totals(batches: Sequence[Batch]) -> dict[str, int]:
     return totals
 
 
-def _outcome(answer: Answer, batch_id: str, transfer: Transfer) -> Outcome | None:
-    """The nearest word: of the transfer, else of its batch, else of the file; of those two only if it is of all."""
-    told = answer.by_key.get(transfer.key)
-    if told and told.amount not in (None, (transfer.amount, transfer.currency)):
-        return Conflicting(f"the bank has {told.amount} for {transfer.key}, which is not what was ordered")
-    return told.outcome(transfer.key) if told else answer.of_all(batch_id, transfer.key)
+def _lines(batches: Sequence[Batch]) -> tuple[FileLine, ...]:
+    return tuple(
+        FileLine(transfer.key, batch.id, transfer.amount, transfer.currency)
+        for batch in batches
+        for transfer in batch.transfers
+    )
 
 
 def _ours(code: str, reason: str) -> Refused:

@@ -82,20 +82,59 @@ class Booking:
     kind: LineKind | None = None
 
 
+@dataclass(frozen=True)
+class RowFault:
+    """A row that can't be read: what stands in it, and the rule it breaks."""
+
+    row_no: int
+    raw: tuple[str, ...]
+    value: object
+    rule: str
+
+
 def read_lines(content: bytes, account: str) -> list[BankLine]:
     """The lines of a CSV file, of the `account` that the sender names. Raises FileRefused."""
+    faults: list[UnreadableFile] = []
+    lines = _read(content, account, lambda number, raw, fault: faults.append(fault))
+    if faults:
+        raise faults[0]
+    return lines
+
+
+def read_good_lines(content: bytes, account: str) -> tuple[list[BankLine], list[RowFault]]:
+    """The lines that can be read, and the rows that can't. Raises FileRefused where it is no table at all."""
+    faults: list[RowFault] = []
+
+    def park(number: int, raw: Sequence[str], fault: UnreadableFile) -> None:
+        faults.append(RowFault(number, tuple(raw), fault.value, fault.rule or ""))
+
+    return _read(content, account, park), faults
+
+
+def _read(
+    content: bytes, account: str, refuse: Callable[[int, Sequence[str], UnreadableFile], object]
+) -> list[BankLine]:
     if len(content) > _LARGEST:
         raise FileTooLarge("file", None, f"has more than {_LARGEST >> 20} MB")
+    bookings: list[Booking] = []
+    refused = 0
     try:
         rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         names = next(rows, [])
         _check_names(names)
-        bookings = [_row(number, names, row) for number, row in enumerate(rows, 2) if any(row)]
+        for number, row in enumerate(rows, 2):
+            if not any(row):
+                continue
+            try:
+                bookings.append(_row(number, names, row))
+            except UnreadableFile as fault:
+                refuse(number, row, fault)
+                refused += 1
     except UnicodeDecodeError:
         raise UnreadableFile("file", None, "is not UTF-8") from None
     except csv.Error as broken:
         raise UnreadableFile("file", None, f"is no table: {broken}") from None
-    if not bookings:
+    if not bookings and not refused:
         raise EmptyFile("file")
     return lines_of(account, bookings)
 

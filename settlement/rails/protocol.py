@@ -184,6 +184,8 @@ class Movement:
     source: str | None
     """What moved, by the rail's own reference; for a bank line the end-to-end id, if it has one."""
     description: str
+    group: str | None = None
+    """That of the order, where the rail tells it with the movement."""
 
 
 @dataclass(frozen=True)

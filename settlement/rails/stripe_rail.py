@@ -244,12 +244,18 @@ def _movement(told: stripe.BalanceTransaction) -> Movement:
         available_on=_moment(told.available_on).date(),
         source=_source(told.source),
         description=told.description or "",
+        group=_group(told.source),
     )
 
 
 def _source(thing: object) -> str | None:
     """What moved; of what was taken back, the transfer that it was taken back from."""
     return _id(thing.transfer if isinstance(thing, stripe.TransferReversal) else thing)
+
+
+def _group(thing: object) -> str | None:
+    """Of transfers and top-ups."""
+    return getattr(thing, "transfer_group", None)
 
 
 def _ledger(amount: int, currency: str) -> int:

@@ -219,6 +219,8 @@ def number_id(text: str, kind: str = "id") -> str:
 
 def text_id(text: str, kind: str = "id") -> str:
     """An identifier of any signs. Raises Unreadable if there is none or a spreadsheet made a number of it."""
+    if text.isdigit() and text.isascii():  # as nearly all are
+        return text
     bare = text.strip()
     if not bare or _DAMAGED.fullmatch(bare):
         raise refused_id(kind, text)

@@ -1,14 +1,18 @@
 """Lines that a reference says are the same and that differ; and what every line that is left is. Pure."""
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Literal
 
 from settlement.reconciliation.kinds import Kind
-from settlement.reconciliation.lines import Match, Ours, Residual, Stranger, Strangers, Theirs, TheirKind
+from settlement.reconciliation.lines import Match, Ours, Residual, Stranger, Strangers, TheirKind, Theirs
 from settlement.reconciliation.work import Work
 
 _PPM = 1_000_000
+_WORD = re.compile(r"[0-9a-z]+")
+_MOST_WORDS = 4
+"""Of a marketplace's name."""
 
 
 def differences(work: Work, strangers: Strangers) -> None:
@@ -54,18 +58,14 @@ def _sharing(work: Work) -> list[tuple[str, list[int], list[int]]]:
     """Free lines of both sides by a reference that they share, each under the first that it shares."""
     other: dict[str, list[int]] = defaultdict(list)
     for place in work.free_theirs():
-        its = work.theirs[place]
-        if its.kind not in ("return", "fee", "payout-return"):
-            for name in dict.fromkeys((its.reference, *its.others)):
-                if name:
-                    other[name].append(place)
+        for name in _names(work.theirs[place]):
+            other[name].append(place)
     mine: dict[str, list[int]] = defaultdict(list)
     for place in work.free_ours():
         line = work.ours[place]
-        for name in (line.reference, line.group):
-            if name and name in other:
-                mine[name].append(place)
-                break
+        shared = next((name for name in (line.reference, line.group) if name in other), None)
+        if shared is not None:
+            mine[shared].append(place)
     taken: set[int] = set()
     found = []
     for name in sorted(mine):
@@ -76,10 +76,19 @@ def _sharing(work: Work) -> list[tuple[str, list[int], list[int]]]:
     return found
 
 
+def _names(its: Theirs) -> list[str]:
+    """By which it may be something of ours. What came back, and fees, have the names of what they are about."""
+    if its.kind in ("return", "fee", "payout-return"):
+        return []
+    return [name for name in dict.fromkeys((its.reference, *its.others)) if name]
+
+
 def _pair(work: Work, name: str, place: int, at: int) -> None:
     mine, other = work.ours[place], work.theirs[at]
     more = other.amount - mine.amount
     days = abs(other.day - mine.day)
+    if not more and days <= work.tolerance.days_by_reference:
+        return  # a person has parted them
     if not more:
         said = f"{name}: {days} days apart"
         work.set_aside(Residual("date-out-of-tolerance", (place,), (at,), said))
@@ -192,8 +201,14 @@ def _kind(its: Theirs, families: set[str]) -> Kind:
     return "missing-in-ledger"
 
 
-def family_of(its: Theirs, families: set[str]) -> str | None:
-    """The marketplace that the line names; null if none, or several."""
-    named = [family for family in sorted(families) if family in its.about or family.replace("-", " ") in its.about]
+def family_of(its: Theirs, families: Container[str]) -> str | None:
+    """The marketplace that the line names, word by word; null if none, or several."""
+    words = _WORD.findall(its.about)
+    named = {
+        name
+        for first in range(len(words))
+        for after in range(first + 1, min(first + _MOST_WORDS, len(words)) + 1)
+        if (name := "-".join(words[first:after])) in families
+    }
     whole = [name for name in named if not any(name != other and name in other for other in named)]
     return whole[0] if len(whole) == 1 else None

@@ -5,7 +5,8 @@ of payouts. The search is bounded, and takes nothing where two answers would do.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
 from settlement.reconciliation.differing import family_of
 from settlement.reconciliation.lines import Match, Rule, Theirs
@@ -22,6 +23,15 @@ def group(work: Work) -> None:
             families[work.ours[place].family].append(place)
     if not families:
         return
+    told = _many_to_one(work, families)
+    for name in sorted(told):
+        for place in families[name]:
+            if work.our_free[place]:
+                _several_of_theirs(work, place, [at for at in told[name] if work.their_free[at]])
+
+
+def _many_to_one(work: Work, families: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """Match what can be; of what is left, lines by the only family that they name."""
     markets = {name for name in families if not name.startswith("run:")}
     runs = sorted(families.keys() - markets)
     told: dict[str, list[int]] = defaultdict(list)
@@ -29,10 +39,7 @@ def group(work: Work) -> None:
         names = _named(work.theirs[at], markets, runs)
         if not _several_of_ours(work, at, names, families) and len(names) == 1:
             told[names[0]].append(at)
-    for name in sorted(told):
-        for place in families[name]:
-            if work.our_free[place]:
-                _several_of_theirs(work, place, [at for at in told[name] if work.their_free[at]])
+    return told
 
 
 def _named(its: Theirs, markets: set[str], runs: Sequence[str]) -> Sequence[str]:
@@ -97,27 +104,21 @@ def _only_choice(amounts: Sequence[int], wanted: int, tries: int) -> tuple[int, 
     """The places of two or more amounts of one sign that make the sum; null if none does, several do, or the search
     takes more steps than it may.
     """
-    sizes = [abs(each) for each in amounts]
-    order = sorted(range(len(sizes)), key=lambda at: (-sizes[at], at))
-    rest = [0] * (len(order) + 1)
-    for at in range(len(order) - 1, -1, -1):
-        rest[at] = rest[at + 1] + sizes[order[at]]
-    left = tries
-
-    def choices(at: int, missing: int, chosen: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        nonlocal left
-        left -= 1
+    sizes = sorted(((abs(each), at) for at, each in enumerate(amounts)), key=lambda its: (-its[0], its[1]))
+    rest = [*accumulate((size for size, _ in reversed(sizes)), initial=0)][::-1]
+    found: list[tuple[int, ...]] = []
+    open_: list[tuple[int, int, tuple[int, ...]]] = [(0, abs(wanted), ())]
+    for _ in range(tries):
+        if not open_ or len(found) > 1:
+            break
+        at, missing, chosen = open_.pop()
         if not missing:
-            yield chosen
-        elif at < len(order) and missing <= rest[at] and left > 0:
-            if sizes[order[at]] <= missing:
-                yield from choices(at + 1, missing - sizes[order[at]], (*chosen, order[at]))
-            yield from choices(at + 1, missing, chosen)
-
-    found = []
-    for choice in choices(0, abs(wanted), ()):
-        if len(choice) > 1:
-            found.append(tuple(sorted(choice)))
-        if len(found) > 1:
-            return None
-    return found[0] if found and left > 0 else None
+            found.append(chosen)
+        elif missing <= rest[at]:
+            size, place = sizes[at]
+            open_.append((at + 1, missing, chosen))
+            if size <= missing:
+                open_.append((at + 1, missing - size, (*chosen, place)))
+    if open_ or len(found) != 1 or len(found[0]) < 2:
+        return None
+    return tuple(sorted(found[0]))

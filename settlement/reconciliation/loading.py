@@ -110,9 +110,7 @@ def _other(
     )
 
 
-async def strangers(
-    connection: AsyncConnection, book_id: int, scope: Scope, references: Sequence[str]
-) -> Strangers:
+async def strangers(connection: AsyncConnection, book_id: int, scope: Scope, references: Sequence[str]) -> Strangers:
     """Free lines of other accounts in this currency, and of this one in other currencies, whose own account has
     nothing of that reference on the other side.
     """

@@ -117,7 +117,7 @@ def _by_reference(work: Work) -> None:
 def _exact(
     work: Work, rule: Rule, confidence: int, index: Mapping[tuple[str, int], list[int]], *, in_text: bool = False
 ) -> None:
-    """The same reference, amount and currency, no more days apart than is allowed; the nearest day where several are."""
+    """The same reference, amount and currency, no more days apart than is allowed; of several, the nearest."""
     if in_text:
         index = _of_free(work)
     if not index:

@@ -5,8 +5,8 @@ It may be run as often as one likes while it is a draft. What is signed is never
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Any, Literal
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, LiteralString
 
 import msgspec
 from msgspec import Struct
@@ -28,11 +28,10 @@ from settlement.reconciliation.errors import (
     WrongReconciliationStep,
 )
 from settlement.reconciliation.tables import reconciliation_events, reconciliations
+from settlement.suspense import book_today
 
 State = Literal["draft", "submitted", "signed"]
-Action = Literal[
-    "begun", "run", "matched", "unmatched", "explained", "posted", "submitted", "returned", "signed"
-]
+Action = Literal["begun", "run", "matched", "unmatched", "explained", "posted", "submitted", "returned", "signed"]
 
 STEPS: Mapping[Action, tuple[State, State]] = {
     "run": ("draft", "draft"),
@@ -45,6 +44,9 @@ STEPS: Mapping[Action, tuple[State, State]] = {
     "signed": ("submitted", "signed"),
 }
 """What each action leads from, and to."""
+
+ASKED: LiteralString = "settlement.reconciliations WHERE asked_at IS NOT NULL"
+"""Those that a worker shall run, as a FROM clause."""
 
 _ACCOUNT = re.compile(r"assets:(?:bank|stripe|in-transit:[a-z0-9-]+|marketplace:[a-z0-9]+(?:-[a-z0-9]+)*)")
 ACCOUNTS = "assets:bank, assets:stripe, assets:in-transit:… or assets:marketplace:…"
@@ -89,7 +91,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class Event(Struct, frozen=True):
+class ReconciliationEvent(Struct, frozen=True):
     """A step, by whom and why."""
 
     event_no: int
@@ -272,13 +274,13 @@ async def list_reconciliations(
     return [_reconciliation(row) for row in rows]
 
 
-async def events_of(connection: AsyncConnection, book_id: int, reconciliation_id: int) -> list[Event]:
+async def events_of(connection: AsyncConnection, book_id: int, reconciliation_id: int) -> list[ReconciliationEvent]:
     """In order."""
     its = reconciliation_events.c
-    chosen = select(*(its[name] for name in Event.__struct_fields__)).where(
+    chosen = select(*(its[name] for name in ReconciliationEvent.__struct_fields__)).where(
         its.book_id == book_id, its.reconciliation_id == reconciliation_id
     )
-    return [Event(*row) for row in await connection.execute(chosen.order_by(its.event_no))]
+    return [ReconciliationEvent(*row) for row in await connection.execute(chosen.order_by(its.event_no))]
 
 
 async def board(connection: AsyncConnection, book_id: int, month: date) -> list[BoardRow]:
@@ -298,6 +300,12 @@ async def board(connection: AsyncConnection, book_id: int, month: date) -> list[
         )
         for row in rows
     ]
+
+
+async def last_month(connection: AsyncConnection, book_id: int) -> date:
+    """The last one that has ended by the book's calendar."""
+    today = await book_today(connection, book_id)
+    return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def _reconciliation(row: Row[Any]) -> Reconciliation:
@@ -350,7 +358,8 @@ BOARD = text(f"""
                OR starts_with(code, 'assets:marketplace:'))
         GROUP BY 1, 2
     ), outside AS (
-        SELECT DISTINCT CASE source WHEN 'bank' THEN 'assets:bank' ELSE 'assets:stripe' END AS account, currency
+        SELECT DISTINCT CASE source WHEN 'bank' THEN 'assets:bank' ELSE 'assets:stripe' END COLLATE "C" AS account,
+               currency
         FROM settlement.external_lines
         WHERE book_id = :book AND booked_on >= :month
           AND booked_on < CAST(CAST(:month AS date) + interval '1 month' AS date)

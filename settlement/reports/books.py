@@ -9,6 +9,8 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from settlement.parties import BALANCES_CODE
+
 Links = Mapping[str, str]
 """By the names of figures: the address of what they are made of."""
 
@@ -37,9 +39,8 @@ async def find_reported(connection: AsyncConnection, book_id: int) -> Book:
 
 _BOOK = text("SELECT slug, CAST(now() AT TIME ZONE time_zone AS date) FROM ledger.books WHERE book_id = :book")
 
-PARTY_ACCOUNTS = """
+PARTY_ACCOUNTS = f"""
     SELECT account_id, currency, split_part(code, ':', 2) AS balance, split_part(code, ':', 3) AS party
     FROM ledger.accounts
-    WHERE book_id = :book AND code ~
-        '^(liabilities:(held|available|reserve|frozen|paying)|assets:recoverable):(host|(clipper|agency)-[0-9]+)$'
-"""
+    WHERE book_id = :book AND code ~ '{BALANCES_CODE}'
+"""  # noqa: S608 - of constants

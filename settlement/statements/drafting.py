@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.errors import StatementsDiffer, StatementsOutdated
+from settlement.parties import BALANCES_CODE
 
 BALANCES = ("held", "available", "reserve", "frozen", "paying", "recoverable")
 """A party's accounts: what it is owed, and last what it owes."""
@@ -58,8 +59,16 @@ async def check_current(connection: AsyncConnection, book_id: int, month: date) 
         raise StatementsOutdated("statements", changed)
 
 
+async def seen_by(connection: AsyncConnection) -> dict[str, str]:
+    """Which transactions' entries a draft that is made now has at least: others', and the caller's own."""
+    row = (await connection.execute(_SEEN)).one()
+    return {"snapshot": row.snapshot, "transaction": row.transaction}
+
+
 async def outdated(connection: AsyncConnection, book_id: int, month: date) -> int:
-    """How many statements are missing or do not have the ledger's balances."""
+    """How many statements are missing, do not have the ledger's balances, or not all of its entries: what cancels out
+    leaves the balances as they were, and is told nevertheless.
+    """
     return int((await connection.execute(_OUTDATED, {"book": book_id, "month": month})).scalar_one())
 
 
@@ -86,8 +95,7 @@ _STOOD = f"""
         SELECT account_id, currency, split_part(code, ':', 2) AS balance, split_part(code, ':', 3) AS party,
                CASE WHEN code LIKE 'assets:%' THEN 1 ELSE -1 END AS sign
         FROM ledger.accounts
-        WHERE book_id = :book AND code ~
-            '^(liabilities:(held|available|reserve|frozen|paying)|assets:recoverable):(host|(clipper|agency)-[0-9]+)$'
+        WHERE book_id = :book AND code ~ '{BALANCES_CODE}'
     ), stood AS (
         SELECT party, currency,
                {_each("coalesce(sum(owed) FILTER (WHERE balance = '{0}' AND period < :month), 0) AS opening_{0}")},
@@ -127,7 +135,7 @@ _CHANGED = """
 MOVED = """
     moved AS (
         SELECT side.party, side.currency, sale.sale_id, now.entry_id,
-               CASE WHEN now.grant_id IS NOT DISTINCT FROM sale.grant_id THEN sale.submission_id END AS submission_id,
+               CASE WHEN side.given_back THEN was.submission_id ELSE now.submission_id END AS submission_id,
                sale.product, now.cause = 'observed' AND side.stays AS observed,
                side.part - side.was_part AS amount,
                CASE now.stage WHEN 'held' THEN side.part ELSE 0 END
@@ -154,17 +162,17 @@ MOVED = """
         ) AS same
         CROSS JOIN LATERAL (VALUES
             ('host', now.currency, same.host, now.host_part, 0,
-             CASE WHEN same.host THEN was.host_part ELSE 0 END, 0),
-            (CASE WHEN NOT same.host THEN 'host' END, first.currency, false, 0, 0, was.host_part, 0),
+             CASE WHEN same.host THEN was.host_part ELSE 0 END, 0, false),
+            (CASE WHEN NOT same.host THEN 'host' END, first.currency, false, 0, 0, was.host_part, 0, true),
             (its.clipper, now.currency, same.clipper, now.clipper_part, now.reserved,
              CASE WHEN same.clipper THEN was.clipper_part ELSE 0 END,
-             CASE WHEN same.clipper THEN was.reserved ELSE 0 END),
+             CASE WHEN same.clipper THEN was.reserved ELSE 0 END, false),
             (CASE WHEN NOT same.clipper THEN their.clipper END, first.currency, false, 0, 0,
-             was.clipper_part, was.reserved),
+             was.clipper_part, was.reserved, true),
             (terms.agency, now.currency, same.agency, now.agency_part, 0,
-             CASE WHEN same.agency THEN was.agency_part ELSE 0 END, 0),
-            (CASE WHEN NOT same.agency THEN before.agency END, first.currency, false, 0, 0, was.agency_part, 0)
-        ) AS side (party, currency, stays, part, reserved, was_part, was_reserved)
+             CASE WHEN same.agency THEN was.agency_part ELSE 0 END, 0, false),
+            (CASE WHEN NOT same.agency THEN before.agency END, first.currency, false, 0, 0, was.agency_part, 0, true)
+        ) AS side (party, currency, stays, part, reserved, was_part, was_reserved, given_back)
         WHERE side.party IS NOT NULL AND side.currency IS NOT NULL
           AND (side.part <> side.was_part OR side.reserved <> side.was_reserved
                OR now.stage IS DISTINCT FROM was.stage AND side.part <> 0)
@@ -282,12 +290,28 @@ _UNPROVEN = text(f"""
     ORDER BY statement_id LIMIT 1
 """)  # noqa: S608 - of constants
 
+_SEEN = text("SELECT pg_current_snapshot()::text AS snapshot, pg_current_xact_id()::text AS transaction")
+
 _OUTDATED = text(f"""
-    WITH {_STOOD}
+    WITH {_STOOD}, drafted AS (
+        SELECT CAST(detail #>> '{{seen,snapshot}}' AS pg_snapshot) AS snapshot,
+               CAST(detail #>> '{{seen,transaction}}' AS xid8) AS own
+        FROM settlement.closing_events
+        WHERE book_id = :book AND month = :month AND action = 'drafted' ORDER BY event_no DESC LIMIT 1
+    ), fresh AS (
+        SELECT party, place.currency
+        FROM drafted
+        JOIN ledger.entries AS entry ON entry.book_id = :book AND entry.period = :month AND entry.line_count > 0
+            AND entry.transaction_id >= pg_snapshot_xmin(snapshot) AND entry.transaction_id <> own
+            AND NOT pg_visible_in_snapshot(entry.transaction_id, snapshot)
+        JOIN ledger.postings AS line ON line.book_id = :book AND line.entry_id = entry.entry_id
+        JOIN place USING (account_id)
+    )
     SELECT count(*)
     FROM stood
     FULL JOIN (SELECT * FROM settlement.statements WHERE {_CURRENT}) AS its
         USING (party, currency)
     WHERE ({_each("stood.opening_{0}")}, {_each("stood.closing_{0}")})
-        IS DISTINCT FROM ({_each("its.opening_{0}")}, {_each("its.closing_{0}")})
+            IS DISTINCT FROM ({_each("its.opening_{0}")}, {_each("its.closing_{0}")})
+        OR (party, currency) IN (SELECT party, currency FROM fresh)
 """)  # noqa: S608 - of constants

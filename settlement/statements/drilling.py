@@ -1,7 +1,7 @@
 """The sales behind a line of a statement, and what each moved of it in the month.
 
 A line of sales is worked out again by the SQL that drafted it (`drafting.MOVED`), for those sales that it can be about.
-Whose a sale was at each change is on record; of which clip and product it is told is what is known of it now.
+Whose a sale was at each change, and of which clip it was told, is on record; its product is what is known of it now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -126,12 +126,9 @@ def _sums(of: Sequence[LineSale | EarningsLine]) -> list[int]:
 # SQL --------------------------------------------------------------------------------------------------------
 
 _OF_CLIP = text("""
-    WITH its AS MATERIALIZED (
-        SELECT sale_id FROM settlement.sales
-        WHERE book_id = :book AND submission_id = :submission AND grant_id =
-            (SELECT grant_id FROM licensing.submissions WHERE book_id = :book AND submission_id = :submission)
-    )
-    SELECT sale_id FROM its WHERE sale_id > :after ORDER BY sale_id LIMIT :most
+    SELECT DISTINCT sale_id FROM settlement.accruals
+    WHERE submission_id = :submission AND book_id = :book AND sale_id > :after
+    ORDER BY sale_id LIMIT :most
 """)
 _OF_BOOK = text("""
     SELECT sale_id FROM settlement.sales

@@ -172,6 +172,7 @@ _WITHHOLDINGS = text("""
     SELECT paid_on, gross, withheld, authority, code, valid_from, steps
     FROM settlement.withholdings
     WHERE book_id = :book AND entry_id = :entry AND currency = :currency AND party = :party
+      AND code IS NOT NULL
     ORDER BY withholding_id
 """)
 _OF_TRUE_UPS = """

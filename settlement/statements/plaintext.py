@@ -7,15 +7,14 @@ with every closing balance as an assertion. The same statement gives the same by
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
 
 from ledger.exports import beancount_name, quoted
-from ledger.money import exponent
+from ledger.periods import next_month
+from ledger.sheets import decimal_of
 from licensing.certificates.numbers import printed
 from settlement.statements.drafting import BALANCES
 from settlement.statements.papers import Whole, sha256_of
 from settlement.statements.reading import Amounts, EarningsLine, Kind, Statement
-from settlement.true_ups import next_month
 
 _OWED_BACK = "recoverable"
 _OTHER_SIDE: dict[Kind, str] = {"withholding": "expenses:{book}:withholding", "payout": "equity:{book}:payout"}
@@ -94,4 +93,4 @@ def _signed(balance: str, amounts: Amounts) -> int:
 
 
 def _decimal(amount: int, currency: str) -> str:
-    return f"{Decimal(amount).scaleb(-exponent(currency)):f}"
+    return f"{decimal_of(amount, currency):f}"

@@ -18,6 +18,9 @@ from bench.identification.clips.painted import KINDS
 from bench.identification.clips.rendering import COMBINED, SINGLES, Cut, Plan, plan, render
 from bench.identification.footage import Footage, find_footage, look_at
 
+# One worker makes the footage.
+pytestmark = pytest.mark.xdist_group("painted")
+
 SIZE = 16
 
 
@@ -129,7 +132,6 @@ def test_painted_footage_never_shows_the_same_again() -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.xdist_group("painted")
 def test_the_command_paints_cuts_and_writes_the_truth(painted: Path) -> None:
     truth = json.loads((painted / "truth.json").read_text())["clips"]
     assert {clip["group"] for clip in truth} == {"c_mirror_fast_caption", "vignette", "neg_stranger"}

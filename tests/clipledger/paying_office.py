@@ -110,9 +110,9 @@ class Office:
     # Webhooks -----------------------------------------------------------------------------------------------------
 
     async def tell(self, body: bytes, signature: str | None, path: str = "stripe") -> Response:
-        headers = {"Content-Type": "application/json"}
+        headers = {b"Content-Type": b"application/json"}
         if signature is not None:
-            headers["Stripe-Signature"] = signature
+            headers[b"Stripe-Signature"] = signature.encode("latin-1")
         return await self.client.post(f"/v1/webhooks/{path}", content=body, headers=headers)
 
     async def hear(self) -> int:

@@ -21,7 +21,7 @@ def serving(log: Path) -> Iterator[str]:
         command = [*COMMAND, "--port", str(port)]
         process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output)
     try:
-        for _ in range(300):
+        for _ in range(1200):
             if process.poll() is not None or is_listening(port):
                 break
             time.sleep(0.05)

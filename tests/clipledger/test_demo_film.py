@@ -15,6 +15,9 @@ from clipledger.demo.stream import LILI_LIVE, RATE, SIZE, WARE_SECONDS, Camera, 
 from media.identification import Evidence, Match
 from media.probe import probe
 
+# One worker renders the stream.
+pytestmark = pytest.mark.xdist_group("stream")
+
 SOURCE = 1
 SILENT = np.zeros(LILI_LIVE.seconds * RATE)
 CUT = Cut(2.0, 12.0, 48.0, 59.0, speed=1.1)

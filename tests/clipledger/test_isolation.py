@@ -32,6 +32,11 @@ _OF_HOSTS = {"offer_id", "case_id", "endpoint_id", "delivery_id", "event_id", "u
     "statement_id",
     "run_id",
     "payout_id",
+    "file_id",
+    "bank_file_id",
+    "reconciliation_id",
+    "match_id",
+    "residual_id",
 }
 _OF_PARTIES = _OF_CLIPPERS | {"handle_id", "representation_id", "statement_id", "sale_id", "account_id"}
 

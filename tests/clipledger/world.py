@@ -15,6 +15,7 @@ from licensing import tables
 from media import tables as media
 from settlement import tables as settlement
 from settlement.payouts import tables as payouts
+from settlement.reconciliation import tables as reconciliation
 from tests.clipledger.front_door import Person, add_user, posting
 from tests.clipledger.operations import Operation
 from tests.licensing.house import LONG_AGO, Granted, Host
@@ -105,6 +106,7 @@ async def things_of(connection: AsyncConnection, host: Host, granted: Granted) -
         **await _sold(connection, host, granted),
         "statement_id": await _issued(connection, host, granted, agency),
         **await _paid(connection, host, granted),
+        **await _reconciled(connection, host),
         "line_no": 1,
         "source_id": await made(media.sources, "source_id", **book, title="A stream", live=True, created_by="t"),
     }
@@ -142,7 +144,7 @@ async def _sold(connection: AsyncConnection, host: Host, granted: Granted) -> di
 
 
 async def _paid(connection: AsyncConnection, host: Host, granted: Granted) -> dict[str, int]:
-    """A run with one payout, and the clipper's account."""
+    """A run with one payout, a file for the bank, and the clipper's account."""
     paying = {"rail": "stripe", "basis": "available", "pay_on": LONG_AGO.date(), "created_by": "t"}
     run = insert(payouts.payout_runs).values(book_id=host.book_id, **paying).returning(payouts.payout_runs.c.run_id)
     run_id = (await connection.execute(run)).scalar_one()
@@ -152,10 +154,35 @@ async def _paid(connection: AsyncConnection, host: Host, granted: Granted) -> di
     place = {"rail": "stripe", "destination": "acct_1", "country": "US", "currencies": ["USD"], "created_by": "t"}
     account = insert(payouts.payout_accounts).values(**place, party_id=granted.clipper.clipper_id)
     made = await connection.execute(account.returning(payouts.payout_accounts.c.account_id))
+    file = {"message_id": "x", "sha256": "0" * 64, "content": b"x", "payments": 1, "totals": {}, "made_by": "t"}
+    whole = insert(payouts.payout_files).values(book_id=host.book_id, run_id=run_id, execute_on=LONG_AGO.date(), **file)
+    filed = await connection.execute(whole.returning(payouts.payout_files.c.file_id))
     return {
         "run_id": int(run_id),
         "payout_id": int((await connection.execute(payout)).scalar_one()),
         "account_id": int(made.scalar_one()),
+        "file_id": int(filed.scalar_one()),
+    }
+
+
+async def _reconciled(connection: AsyncConnection, host: Host) -> dict[str, int]:
+    """A bank's file, and a month of an account with a match and a residual."""
+
+    async def made(table: Any, column: str, **values: Any) -> int:
+        row = insert(table).values(book_id=host.book_id, **values).returning(table.c[column])
+        return int((await connection.execute(row)).scalar_one())
+
+    file = {"name": "b.csv", "sha256": "0" * 64, "size": 1, "key": "x", "format": "csv", "created_by": "t"}
+    of = {"account": "assets:bank", "currency": "CNY", "month": LONG_AGO.date().replace(day=1), "created_by": "t"}
+    number = await made(reconciliation.reconciliations, "reconciliation_id", **of)
+    its = {"reconciliation_id": number, "ledger_amount": 1, "outside_amount": 1}
+    matched = {"rule": "reference", "confidence": 100, "made_by": "rule"}
+    left = {"key": "x", "kind": "missing-outside", "owner": "finance", "since": LONG_AGO.date(), "currency": "CNY"}
+    return {
+        "bank_file_id": await made(reconciliation.bank_files, "file_id", **file, lines=1, new_lines=1, parked=0),
+        "reconciliation_id": number,
+        "match_id": await made(reconciliation.matches, "match_id", **its, **matched),
+        "residual_id": await made(reconciliation.residuals, "residual_id", **its, **left, members={}, said="x"),
     }
 
 

@@ -9,11 +9,11 @@ import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from clipledger.access import keys, roles, users
+from clipledger.access import keys, roles
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from ledger.books import open_book
-from tests.clipledger.front_door import PASSWORD, Person, client_of, posting
+from tests.clipledger.front_door import Person, add_user, client_of, posting
 
 BANK, HELD, SALES = "assets:bank", "liabilities:held:lina.shop_1", "income:sales"
 ACCOUNTS = [(BANK, "CNY"), (BANK, "JPY"), (HELD, "CNY"), (SALES, "JPY")]
@@ -89,10 +89,10 @@ async def people(app_engine: AsyncEngine) -> dict[str, Person]:
 
 
 async def _person(connection: AsyncConnection, role: str, book: str | None) -> Person:
-    user = await users.add_user(connection, f"{role}-{uuid4().hex}@example.com", PASSWORD)
-    await roles.grant_role(connection, user.user_id, role, book)
-    _, token = await keys.create_key(connection, user.user_id, "all", roles.ROLES[role])
-    return Person(user.user_id, user.email, token)
+    user_id, email = await add_user(connection)
+    await roles.grant_role(connection, user_id, role, book)
+    _, token = await keys.create_key(connection, user_id, "all", roles.ROLES[role])
+    return Person(user_id, email, token)
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from httpx import AsyncClient, Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from clipledger.access import keys, roles, users
+from clipledger.access import keys, roles
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from ledger.books import open_book
 from media.fingerprinting import fingerprint_one
 from media.storage import Storage
-from tests.clipledger.front_door import PASSWORD, Person, client_of, posting
+from tests.clipledger.front_door import Person, add_user, client_of, posting
 from tests.media.showing import film
 
 OFFSET = "application/offset+octet-stream"
@@ -146,11 +146,10 @@ def new_studio(client: AsyncClient, app_engine: AsyncEngine, media_settings: Set
             book = await open_book(connection, slug, "A host's")
             people = []
             for role, held_for in (("host", slug), ("operator", None)):
-                email = f"{role}-{uuid4().hex}@example.com"
-                user = await users.add_user(connection, email, PASSWORD)
-                await roles.grant_role(connection, user.user_id, role, held_for)
-                _, token = await keys.create_key(connection, user.user_id, "all", roles.ROLES[role])
-                people.append(Person(user.user_id, email, token))
+                user_id, email = await add_user(connection)
+                await roles.grant_role(connection, user_id, role, held_for)
+                _, token = await keys.create_key(connection, user_id, "all", roles.ROLES[role])
+                people.append(Person(user_id, email, token))
         return Studio(client, app_engine, media_settings, slug, book.book_id, *people)
 
     return made

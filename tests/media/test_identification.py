@@ -15,6 +15,9 @@ from media.library import Library
 from media.views import Rect
 from tests.media.scenery import Scene, Tune, encode, render, write_sound
 
+# One worker renders the films and fingerprints them.
+pytestmark = pytest.mark.xdist_group("films")
+
 SECONDS = 30
 NEAR = 0.25  # seconds
 BOX = "drawbox=x=iw*0.1:y=ih*0.8:w=iw*0.8:h=ih*0.12:color=white:t=fill"

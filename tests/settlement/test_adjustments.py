@@ -114,6 +114,13 @@ async def test_a_write_off_lets_a_party_keep_what_it_owes_and_no_more(
     await decide(till, "refuse", second, APPROVER, "It has paid a part back.")
 
 
+async def test_what_is_owed_in_another_currency_is_not_written_off(till: Till, closer: Closer, grant: Granted) -> None:
+    owed = {f"assets:recoverable:{party(grant)}": 5_000, "assets:bank": -5_000}
+    await closer.post(date(2026, 11, 2), "Owed", owed, "USD")
+    with pytest.raises(MoreThanRecoverable):
+        await decide(till, "approve", await propose(till, asked(party(grant), 1, kind="write-off")))
+
+
 async def test_two_write_offs_at_once_write_off_what_is_owed_once(till: Till, closer: Closer, grant: Granted) -> None:
     owed = f"assets:recoverable:{party(grant)}"
     await closer.post(date(2026, 11, 2), "Owed", {owed: 5_000, "assets:bank": -5_000})

@@ -25,7 +25,7 @@ def whose(app_engine: AsyncEngine, host: Host) -> Any:
 
     async def found(*sales: Sale, book_id: int = host.book_id) -> list[Attribution]:
         async with app_engine.connect() as connection:
-            return await attribute(connection, book_id, sales)
+            return (await attribute(connection, book_id, sales)).whose
 
     return found
 

@@ -124,6 +124,24 @@ async def test_no_step_is_taken_out_of_turn(
     assert len((await closer.checklist()).steps) == len(before)
 
 
+async def test_what_cancels_out_has_to_be_drafted_too(till: Till, closer: Closer, grant: Granted) -> None:
+    (sold,) = await till.sell(facts(**by(grant)))
+    await closer.draft()
+    assert (await closer.checklist()).outdated == 0
+    await till.tell(sold, due=10_000)
+    await till.tell(sold, due=13_020)
+    assert (await closer.checklist()).outdated == 2
+    with pytest.raises(StatementsOutdated):
+        await closer.submit()
+    await closer.draft()
+    await closer.submit()
+    whose = f"clipper-{grant.clipper.clipper_id}"
+    assert {line.kind for line in (await closer.statement(whose)).lines} == {"earned", "refund"}
+    await closer.give_back()
+    await closer.post(OCTOBER, "For another", {"assets:bank": 1, "income:interest": -1})
+    await closer.submit()
+
+
 async def test_what_is_returned_has_its_reason_and_can_be_drafted_again(
     till: Till, closer: Closer, grant: Granted
 ) -> None:

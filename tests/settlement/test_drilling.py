@@ -190,6 +190,35 @@ async def test_a_sale_that_was_taken_in_a_later_month_stays_behind_the_line_that
     assert [moved(sale.amounts) for sale in await behind(till, september, 1)] == [{"held": 6_640}]
 
 
+async def test_a_sale_that_is_told_of_another_clip_later_stays_behind_the_line_of_the_first(
+    till: Till, closer: Closer, grant: Granted, host: Host, new_grant: NewGrant
+) -> None:
+    other, september = await new_grant(host), date(2026, 9, 1)
+    async with till.engine.begin() as connection:
+        first = await publish(connection, grant, "post-a")
+        second = await publish(connection, grant, "post-b")
+        anothers = await publish(connection, other, "post-c")
+    a = {"platform": "tiktok", "content_id": "post-a", "sold_on": date(2026, 9, 30)}
+    sold = await till.sell(facts(**a, due=13_020), facts(**a, due=13_020), facts(**a, due=13_020))
+    await closer.close(september)
+    await till.tell(sold[0], content_id="post-b")  # moves nothing in the books
+    await till.tell(sold[1], content_id="post-b", due=0)
+    await till.tell(sold[2], content_id="post-c")
+    await closer.draft()
+    for its in (party(grant), "host"):
+        whole = await closer.statement(its, september)
+        assert [line.submission_id for line in whole.lines] == [first]
+        assert [sale.sale_id for sale in await behind(till, whole, 1)] == [sale.sale_id for sale in sold]
+        assert await check(till, whole) == 1
+        assert await check(till, await closer.statement(its)) >= 1
+    told = [
+        (line.kind, line.submission_id, line.amounts.total) for line in (await closer.statement(party(grant))).lines
+    ]
+    assert told == [("refund", second, -6_640), ("adjustment", first, -6_640)]
+    gained = [(line.kind, line.submission_id) for line in (await closer.statement(party(other))).lines]
+    assert gained == [("earned", anothers)]
+
+
 async def test_a_true_up_shows_the_sales_and_the_tier(
     till: Till, closer: Closer, host: Host, new_grant: NewGrant
 ) -> None:

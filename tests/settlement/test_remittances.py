@@ -72,6 +72,18 @@ async def test_what_came_in_is_no_longer_owed(till: Till) -> None:
     assert (its.recorded_by, its.reversed_by, its.account) == ("user:1", None, "assets:bank")
 
 
+async def test_what_came_in_today_is_recorded_once_by_two_who_tell_it_at_once(till: Till) -> None:
+    async with till.engine.connect() as connection:
+        today = await book_today(connection, till.book_id)
+    async with till.engine.begin() as first, till.engine.begin() as second:
+        (its,) = await record_remittances(first, till.book_id, "user:1", [paid(received_on=today)])
+        waits = asyncio.ensure_future(record_remittances(second, till.book_id, "user:2", [paid(received_on=today)]))
+        await asyncio.sleep(0.3)
+        await first.commit()
+        assert await waits == [its]
+    assert (await till.balances())["assets:bank"] == 10_000
+
+
 async def test_many_are_booked_at_once_each_by_itself_and_told_in_their_order(till: Till) -> None:
     told = [
         paid("B3", 300, account="assets:stripe"),

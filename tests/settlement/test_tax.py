@@ -15,7 +15,7 @@ from ledger.errors import InvalidAmount, UnknownCurrency
 from settlement.errors import InvalidWithholding, RuleExists, UnknownParty
 from settlement.tax import Payment, Withheld, list_withholdings, record_withheld, withheld_lines, withhold
 from settlement.tax_rules import TaxProfile, add_rule, list_profiles, list_rules, set_profile
-from settlement.withholding import Flat, Rule
+from settlement.withholding import Bracket, Brackets, Flat, Rule
 from tests.clipledger.front_door import Person as User
 from tests.clipledger.front_door import posting, problem
 from tests.licensing.house import Granted, Host, NewGrant, NewUser
@@ -106,6 +106,15 @@ async def test_payments_of_one_call_are_taken_together_by_their_days(till: Till,
     later, other, first = await worked_out(till, cny(ana, 200_000, 20), cny("host", 10_000), cny(ana, 300_000, 5))
     assert (first.withheld, later.withheld, other.withheld) == (44_000, 36_000, 0)
     assert (later.net, later.authority, other.authority, other.code) == (164_000, "cn-sta", None, None)
+
+
+async def test_payments_of_a_year_are_taken_together_and_those_of_the_next_begin_anew(till: Till, ana: str) -> None:
+    brackets = (Bracket(up_to=10_000, rate="0%"), Bracket(rate="20%", quick_deduction=2_000))
+    await rule(till, "yearly", Brackets(authority="x", currency="CNY", period="year", brackets=brackets))
+    await profile(till, ana, "yearly")
+    payments = [Payment(ana, "CNY", 10_000, day) for day in (date(2025, 12, 31), date(2026, 1, 1), date(2026, 11, 5))]
+    assert [each.withheld for each in await worked_out(till, *payments)] == [0, 0, 2_000]
+    assert [(await pay(till, payment))[0].withheld for payment in payments] == [0, 0, 2_000]
 
 
 async def test_payments_without_a_rule_are_on_record_and_count_when_there_is_one(till: Till, ana: str) -> None:

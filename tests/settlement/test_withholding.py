@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.errors import InvalidWithholding
-from settlement.withholding import Base, Calculator, Rule, decode, encode
+from settlement.withholding import Allowance, Base, Bracket, Brackets, Calculator, Rule, decode, encode
 
 _DOC = Path(__file__).parents[2] / "docs" / "withholding.md"
 EXAMPLES = {found["code"]: found for found in map(json.loads, re.findall(r"```json\n(.*?)```", _DOC.read_text(), re.S))}
@@ -37,6 +37,7 @@ def test_the_examples_are_sound_and_are_stored_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("gross", "withheld"),
     [
+        (79_999, 0),
         (80_000, 0),  # 800.00 are free
         (80_001, 0),  # 0.01 at 20 % is less than half a cent
         (300_000, 44_000),  # (3,000 − 800) × 20 %
@@ -49,7 +50,9 @@ def test_the_examples_are_sound_and_are_stored_as_they_are() -> None:
     ],
 )
 def test_labour_service_in_china(gross: int, withheld: int) -> None:
-    assert example("cn-labour-service").tax(cny(gross)).withheld == withheld
+    tax = example("cn-labour-service").tax(cny(gross))
+    assert tax.withheld == withheld
+    assert not any("-" in step for step in tax.steps)
 
 
 def test_several_payments_of_a_month_withhold_what_one_would() -> None:
@@ -148,6 +151,23 @@ def test_what_is_no_rule_is_refused(field: str, rule: dict[str, Any]) -> None:
 def test_what_has_not_the_form_of_a_rule_is_none(rule: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         decode(rule)
+
+
+@pytest.mark.parametrize(("gross", "withheld"), [(1_000, 0), (10_000, 0), (10_001, 1_000), (20_000, 2_000)])
+def test_a_bracket_goes_as_far_as_its_limit_and_never_below_nothing(gross: int, withheld: int) -> None:
+    brackets = (Bracket(up_to=10_000, rate="5%", quick_deduction=500), Bracket(rate="10%"))
+    rule = Brackets(authority="x", currency="CNY", period="month", brackets=brackets)
+    rule.check()
+    tax = rule.tax(cny(gross))
+    assert tax.withheld == withheld
+    assert "-" not in tax.steps[-1]
+
+
+@pytest.mark.parametrize(("gross", "withheld"), [(10_000, 0), (10_001, 2_000)])
+def test_an_allowance_goes_as_far_as_its_limit(gross: int, withheld: int) -> None:
+    free = (Allowance(up_to=10_000, fixed=10_000), Allowance())
+    rule = Brackets(authority="x", currency="CNY", period="month", allowances=free, brackets=(Bracket(rate="20%"),))
+    assert rule.tax(cny(gross)).withheld == withheld
 
 
 def test_every_kind_is_a_calculator_that_says_what_payments_it_takes_together() -> None:

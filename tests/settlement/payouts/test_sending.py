@@ -12,13 +12,16 @@ from settlement.payouts.answers import FORGOTTEN, KEY_TIME
 from settlement.payouts.approving import approve
 from settlement.payouts.errors import WrongPayoutStep
 from settlement.payouts.runs import draft, resume, submit
+from settlement.payouts.sending import TRIES
 from settlement.payouts.steps import cancel, come_back, confirm, retry
 from settlement.rails.protocol import (
     Conflicting,
     Halted,
+    Order,
     RailContradicts,
     RailUnavailable,
     Refused,
+    Sent,
     Throttled,
     Unfunded,
 )
@@ -298,6 +301,45 @@ async def test_a_part_that_comes_back_is_available_again(purse: Purse, new_payee
     assert (await purse.balances())[f"liabilities:available:clipper-{payee.clipper_id}"] == -4_000
 
 
+@pytest.mark.parametrize("returned", [-1, 0, 10_001])
+async def test_no_more_comes_back_than_was_paid(purse: Purse, new_payee: NewPayee, returned: int) -> None:
+    await new_payee(10_000)
+    await purse.approved()
+    await purse.send()
+    its = await purse.payout()
+    with pytest.raises(WrongPayoutStep):
+        async with purse.engine.begin() as connection:
+            await come_back(connection, purse.book_id, its.payout_id, returned, "reversed", purse.clock())
+
+
+async def test_a_look_up_of_an_earlier_key_says_nothing_of_a_later_call(
+    purse: Purse, new_payee: NewPayee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await new_payee(10_000)
+    await purse.approved()
+    purse.rail.usual = ["lost-before"] * TRIES
+    await purse.send()
+    look_up = purse.rail.look_up
+
+    async def slow(order: Order) -> Sent | None:
+        """Meanwhile another worker looks, too, and sends it again by a new key, which arrives without an answer."""
+        monkeypatch.setattr(purse.rail, "look_up", look_up)
+        purse.clock.pass_(seconds=FORGOTTEN.total_seconds())
+        await purse.look_up()
+        purse.rail.usual = ["lost-after"] * TRIES
+        await purse.send()
+        return None
+
+    monkeypatch.setattr(purse.rail, "look_up", slow)
+    purse.clock.pass_(minutes=1)
+    await purse.look_up()
+    assert (await purse.payout()).state == "unknown"
+    purse.clock.pass_(minutes=1)
+    await purse.look_up()
+    assert (await purse.payout()).state == "sent"
+    assert len(purse.rail.by_key) == 1
+
+
 async def test_a_payee_that_lost_its_account_is_not_called_for(purse: Purse, new_payee: NewPayee) -> None:
     payee = await new_payee()
     await purse.approved()
@@ -306,6 +348,26 @@ async def test_a_payee_that_lost_its_account_is_not_called_for(purse: Purse, new
         await connection.execute(lose, {"party": payee.clipper_id})
     await purse.send()
     assert ((await purse.payout()).state, purse.rail.calls) == ("refused", [])
+
+
+async def test_a_payee_that_lost_its_account_after_a_call_may_have_been_paid_by_it(
+    purse: Purse, new_payee: NewPayee
+) -> None:
+    payee = await new_payee()
+    await purse.approved()
+    purse.rail.usual = [RuntimeError("killed")]
+    with pytest.raises(ExceptionGroup):
+        await purse.send()
+    async with purse.engine.begin() as connection:
+        lose = text("UPDATE settlement.payout_accounts SET state = 'blocked' WHERE party_id = :party")
+        await connection.execute(lose, {"party": payee.clipper_id})
+    purse.clock.pass_(minutes=6)
+    await purse.send()
+    its = await purse.payout()
+    assert (its.state, len(purse.rail.calls)) == ("unknown", 1)
+    with pytest.raises(WrongPayoutStep):
+        async with purse.engine.begin() as connection:
+            await cancel(connection, purse.book_id, [its.payout_id], "user:1", "Not so", purse.clock())
 
 
 async def test_a_request_that_was_changed_since_it_was_approved_is_not_sent(purse: Purse, new_payee: NewPayee) -> None:
