@@ -90,7 +90,7 @@ async def _owe(connection: AsyncConnection, book_id: int, payees: list[Payee]) -
     for payee in payees:
         earned = payee.owed - payee.recoverable
         lines.append(Line(f"liabilities:available:{payee.party}", payee.currency, -payee.owed))
-        lines.append(Line("assets:marketplace:tiktok", payee.currency, earned))
+        lines.append(Line("assets:stripe", payee.currency, earned))
         if payee.recoverable:
             lines.append(Line(f"assets:recoverable:{payee.party}", payee.currency, payee.recoverable))
     accounts = {(line.account, line.currency): None for line in lines}

@@ -33,7 +33,7 @@ async def judge(world: World, payees: Sequence[Payee], funded: Counter[str]) -> 
     return [
         *_paid(world, payouts),
         *_booked(payouts, payees, balances),
-        *_at_stripe(world, funded, balances),
+        *_at_stripe(world, payees, funded, balances),
         *await _visible(world, payouts),
     ]
 
@@ -85,12 +85,13 @@ def _of_party(payouts: Sequence[Any], payee: Payee, balances: Balances) -> Itera
         yield Finding("lost", f"{payee.party} owes {owes}, of {payee.recoverable}")
 
 
-def _at_stripe(world: World, funded: Counter[str], balances: Balances) -> Iterable[Finding]:
+def _at_stripe(world: World, payees: Sequence[Payee], funded: Counter[str], balances: Balances) -> Iterable[Finding]:
     there = world.sandbox.balance()
     for currency, given in funded.items():
+        brought = sum(payee.owed - payee.recoverable for payee in payees if payee.currency == currency)
         moved = sum(there.get(currency.lower(), (0, 0))) - given
-        if moved != balances.get(("assets:stripe", currency), 0):
-            booked = balances.get(("assets:stripe", currency), 0)
+        booked = balances.get(("assets:stripe", currency), 0) - brought
+        if moved != booked:
             yield Finding("lost", f"assets:stripe has {booked} {currency}, at Stripe it moved by {moved}")
 
 

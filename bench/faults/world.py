@@ -159,15 +159,22 @@ class World:
 
     async def rows(self, query: Any, **asked: Any) -> Iterable[Any]:
         """What a person or a judge sees; never a part of the history."""
+        self.stage.runs(1)
         try:
             return await self._rows(query, asked)
         except OperationalError:  # the server was restarted
             return await self._rows(query, asked)
+        finally:
+            self.stage.runs(-1)
 
     async def _rows(self, query: Any, asked: Any) -> Iterable[Any]:
         async with self.house.reader.connect() as connection:
             return (await connection.execute(query, {"book": self.book_id, **asked})).all()
 
 
-_BLOCKED = text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+_BLOCKED = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    )
+""")
 _DUE = text(f"SELECT EXISTS (SELECT FROM {DUE.replace('now()', ':now')} AND book_id = :book)")

@@ -14,6 +14,7 @@ from clipledger.stripe_sandbox import API_KEY, Fault, Faults, Sandbox
 from clipledger.stripe_sandbox.in_process import SandboxTransport
 from clipledger.web.app import create_app
 from ledger.money import format_amount
+from ledger.periods import month_of
 from settlement.balances import party_balances
 from settlement.closing import Person
 from settlement.payouts.accounts import Owner
@@ -28,15 +29,24 @@ from settlement.payouts.stripe_payees import Payees
 from settlement.positions import clipper_party
 from settlement.rails.stripe_client import stripe_client
 from settlement.rails.stripe_rail import StripeRail
+from settlement.reconciliation.by_hand import PostingName, match
+from settlement.reconciliation.rail_lines import assign, import_movements, list_platform_lines
+from settlement.reconciliation.reconciliations import begin
+from settlement.reconciliation.residuals import list_residuals
+from settlement.reconciliation.running import run
+from settlement.remittances import NewRemittance, record_remittances
+from settlement.suspense import book_today
 
 
 async def tell(stage: Stage, clipper_id: int, mei: Person, tom: Person) -> None:
     """Pay what is stated. Raises DemoError where a result is not what it must be."""
     story = _Paying(stage, clipper_id, mei, tom)
     await story.open_account()
+    await story.receive()
     await story.approve_run()
     await story.send()
     await story.hear()
+    await story.reconcile()
 
 
 class _Paying:
@@ -50,7 +60,6 @@ class _Paying:
         self.party = clipper_party(clipper_id)
         self.mei, self.tom = mei, tom
         self.sandbox = Sandbox()
-        self.sandbox.fund(1_000_000, CURRENCY.lower())
         self.settings = self._settings(stage.settings)
         client = stripe_client(API_KEY, transport=SandboxTransport(self.sandbox))
         self.rail = StripeRail(client)
@@ -76,6 +85,23 @@ class _Paying:
         must(ready.state == "active" and CURRENCY in ready.currencies, "once Stripe knows enough, it is paid to")
         self.account = made.destination
         self.paper.say(f"On Stripe's pages she tells what is asked: the account is {ready.state}.")
+
+    async def receive(self) -> None:
+        self.paper.chapter("The marketplace pays, into Lili's share of the platform's Stripe balance")
+        async with self.engine.begin() as connection:
+            today = await book_today(connection, self.book_id)
+            (owed,) = (await party_balances(connection, self.book_id)).receivables
+            came = NewRemittance(
+                marketplace=owed.marketplace,
+                currency=owed.currency,
+                amount=owed.amount,
+                received_on=today,
+                account="assets:stripe",
+                reference="TT-2077",
+            )
+            await record_remittances(connection, self.book_id, self.mei.actor, [came])
+        self.sandbox.fund(owed.amount, CURRENCY.lower())
+        self.paper.say(f"{format_amount(owed.amount, owed.currency)} {owed.currency} of {owed.marketplace}, TT-2077.")
 
     async def approve_run(self) -> None:
         self.paper.chapter("What the statements say is paid")
@@ -118,6 +144,33 @@ class _Paying:
         must((paid.state, its.available, its.paid) == ("paid", 0, paid.amount), "Ana has what her statement said")
         amount = format_amount(paid.amount, paid.currency)
         self.paper.say(f"{taken} signed webhooks are taken, a forged one is refused. Ana has {amount} {paid.currency}.")
+
+    async def reconcile(self) -> None:
+        self.paper.chapter("The books and Stripe's own lines say the same")
+        await import_movements(self.engine, self.rail)
+        async with self.engine.begin() as connection:
+            (top_up,) = await list_platform_lines(connection)
+            await assign(connection, top_up.line_id, self.book_id, "operator", "TikTok's TT-2077 is Lili's")
+            month = month_of(await book_today(connection, self.book_id))
+            begun = await begin(
+                connection, self.book_id, self.mei, account="assets:stripe", currency=CURRENCY, month=month
+            )
+            number = begun.reconciliation_id
+            await run(connection, self.book_id, number, self.mei)
+            left = await list_residuals(connection, self.book_id, number)
+        must([each.kind for each in left] == ["top-up-not-booked", "missing-outside"], "two lines wait for a person")
+        self.paper.say(
+            f"The transfer is matched by its reference. Two wait for a person: {left[0].said}; {left[1].said}."
+        )
+        postings = [PostingName(*name) for each in left for name in each.members["postings"]]
+        lines = [line for each in left for line in each.members["lines"]]
+        async with self.engine.begin() as connection:
+            reason = "TikTok's money came as this top-up"
+            await match(connection, self.book_id, number, self.mei, postings=postings, lines=lines, reason=reason)
+            sums = await run(connection, self.book_id, number, self.mei)
+        must((sums.matches, sums.residual_count, sums.unproved) == (2, 0, 0), "every line has its counterpart")
+        share = format_amount(sums.ledger, CURRENCY)
+        self.paper.say(f"Mei matches them, with a reason. {share} {CURRENCY} are left, in the books as at Stripe.")
 
     def _at_stripe(self) -> int:
         """What the sandbox says that Ana has."""

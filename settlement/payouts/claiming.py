@@ -3,7 +3,7 @@
 What is claimed is committed before a rail is called: that a call may have been made is always known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -11,10 +11,13 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.payouts.answers import KEY_TIME
-from settlement.payouts.lifecycle import RailName
+from settlement.payouts.lifecycle import RailName, cash_account
 from settlement.payouts.payouts import Happened, record
-from settlement.rails.protocol import Conflicting, Outcome, Refused, Unknown
+from settlement.rails.protocol import Conflicting, Outcome, Refused, Unfunded, Unknown
+from settlement.recovering import lock_balances
 
+_SHARED: frozenset[RailName] = frozenset({"stripe"})
+"""Rails that pay out of one balance for all books: none of them pays out of another's share."""
 LEASE = timedelta(minutes=5)
 """Longer than any batch takes."""
 
@@ -36,15 +39,17 @@ async def claim(connection: AsyncConnection, book_id: int, rail: RailName, now: 
     """The next that are due, in order. None while the rail is halted."""
     if await halted(connection, rail) is not None:
         return []
+    await lock_balances(connection, book_id)  # what is claimed counts against the book's share for the next
     asked = {"book": book_id, "rail": rail, "now": now, "oldest": now - KEY_TIME}
     too_old = (await connection.scalars(_TOO_OLD, asked)).all()
     aged = {"reason": "its key is too old to be sent again"}
     await record(connection, book_id, [Happened(number, "lost", "unknown", aged) for number in too_old], now)
     rows = (await connection.execute(_CLAIM, {**asked, "lease": now + LEASE, "limit": limit})).all()
     short = await short_of(connection, book_id, rows)
+    beyond = await _beyond(connection, book_id, rail, rows)
     started = [Happened(row.payout_id, "claimed", "sending", {"key": row.key}) for row in rows]
     await record(connection, book_id, started, now)
-    return [Claim(row, _against(row, short)) for row in sorted(rows, key=lambda row: row.payout_id)]
+    return [Claim(row, _against(row, short, beyond)) for row in sorted(rows, key=lambda row: row.payout_id)]
 
 
 async def short_of(
@@ -56,9 +61,31 @@ async def short_of(
     return {(row.party, row.currency): int(row.missing) for row in found}
 
 
-def _against(row: Row[Any], short: Mapping[tuple[str, str], int]) -> Outcome | None:
+async def _beyond(
+    connection: AsyncConnection, book_id: int, rail: RailName, rows: Sequence[Row[Any]]
+) -> frozenset[int]:
+    """The last of these payouts, as many as the book's share of a balance that it has with others does not cover.
+
+    What is being sent, or may have been, counts as gone.
+    """
+    if rail not in _SHARED:
+        return frozenset()
+    asked = {"book": book_id, "rail": rail, "account": cash_account(rail)}
+    found = await connection.execute(_UNCOVERED, {**asked, "currencies": sorted({row.currency for row in rows})})
+    uncovered = {row.currency: int(row.uncovered) for row in found}
+    beyond = set()
+    for row in sorted(rows, key=lambda row: row.payout_id, reverse=True):
+        if uncovered.get(row.currency, 0) > 0:
+            uncovered[row.currency] -= row.amount
+            beyond.add(row.payout_id)
+    return frozenset(beyond)
+
+
+def _against(row: Row[Any], short: Mapping[tuple[str, str], int], beyond: Collection[int]) -> Outcome | None:
     """What must never leave as a call. That it would be refused now says nothing of a call that was made before."""
-    refused = refusal_of(row)
+    refused: Refused | Unfunded | None = refusal_of(row)
+    if refused is None and row.payout_id in beyond:
+        refused = Unfunded("the book's share of the balance does not cover it")
     if missing := short.get((row.party, row.currency)):
         return Conflicting(f"{missing} {row.currency} less lies in paying for {row.party} than is to be paid")
     return Unknown(refused.reason) if refused and row.attempts > 1 else refused
@@ -121,3 +148,18 @@ _SHORT = text("""
     WHERE wanted + paying > 0
 """)
 """What lies in paying is a credit, and so negative."""
+
+_UNCOVERED = text("""
+    SELECT currency, under_way - cash AS uncovered
+    FROM unnest(CAST(:currencies AS text[])) AS wanted (currency)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(amount), 0) AS under_way FROM settlement.payouts AS its
+        WHERE its.book_id = :book AND its.rail = :rail AND its.currency = wanted.currency
+          AND its.state IN ('sending', 'unknown')
+    ) AS leaving
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(moved.amount), 0) AS cash
+        FROM ledger.accounts AS account JOIN ledger.movements AS moved USING (book_id, account_id)
+        WHERE account.book_id = :book AND account.code = :account AND account.currency = wanted.currency
+    ) AS share
+""")

@@ -207,7 +207,8 @@ def new_bank_payee(office: Office, new_clipper: NewClipper) -> NewBankPayee:
 
     async def made(amount: int = 10_000, details: BankDetails = PAYEE, **owed: Any) -> Clipper:
         clipper = await new_clipper()
-        await office.purse.owe(f"clipper-{clipper.clipper_id}", amount, "EUR", **owed)
+        party = f"clipper-{clipper.clipper_id}"
+        await office.purse.owe(party, amount, "EUR", lies="assets:marketplace:tiktok", **owed)
         async with office.engine.begin() as connection:
             await open_bank_account(connection, Owner(party_id=clipper.clipper_id), details, "EUR", by="test")
         return clipper

@@ -136,12 +136,14 @@ class Purse:
     def book_id(self) -> int:
         return self.host.book_id
 
-    async def owe(self, party: str, amount: int, currency: str = "CNY", *, recoverable: int = 0) -> None:
-        """Make so much available; it came from a marketplace."""
+    async def owe(
+        self, party: str, amount: int, currency: str = "CNY", *, recoverable: int = 0, lies: str = "assets:stripe"
+    ) -> None:
+        """Make so much available; it came from a marketplace, and lies at Stripe unless otherwise said."""
         accounts = {
             f"liabilities:available:{party}": -amount,
             f"assets:recoverable:{party}": recoverable,
-            "assets:marketplace:tiktok": amount - recoverable,
+            lies: amount - recoverable,
         }
         lines = tuple(Line(account, currency, its) for account, its in accounts.items() if its)
         async with self.engine.begin() as connection:
@@ -150,6 +152,16 @@ class Purse:
             entry = NewEntry(
                 idempotency_key=f"earned:{next(_numbers)}", effective_on=on, description="Earned", lines=lines
             )
+            await post_batch(connection, self.book_id, [entry])
+
+    async def move(self, source: str, target: str, amount: int, currency: str = "CNY") -> None:
+        """From one account to another."""
+        lines = (Line(target, currency, amount), Line(source, currency, -amount))
+        async with self.engine.begin() as connection:
+            await ensure_accounts(connection, self.book_id, [NewAccount(line.account, currency) for line in lines])
+            on = await book_today(connection, self.book_id)
+            key = f"moved:{next(_numbers)}"
+            entry = NewEntry(idempotency_key=key, effective_on=on, description="Moved", lines=lines)
             await post_batch(connection, self.book_id, [entry])
 
     async def account(self, clipper: Clipper, state: str = "active", currencies: Iterable[str] = ("CNY",)) -> int:

@@ -24,7 +24,8 @@ from settlement.payouts.steps import retry
 from settlement.rails.protocol import Refused, Unknown
 from tests.licensing.house import NewClipper
 from tests.settlement.payouts.purse import BEN, NewPayee, Purse
-from tests.settlement.payouts.test_by_stripe import Shop, shop  # noqa: F401 - a fixture
+from tests.settlement.payouts.test_by_stripe import Shop
+from tests.settlement.payouts.test_by_stripe import shop as shop
 
 REFUSED = Refused("account_closed", "the payee's account is closed", "payee", retriable=True)
 
@@ -48,7 +49,7 @@ async def test_a_seed_has_one_history(house: House) -> None:
         history = History(house, 900_003, Counter())
         assert await attempt(history) == []
         traces.append([line.partition(":")[2] for line in history.trace if "fell" not in line])
-    assert traces[0] == traces[1]
+    assert traces[0] == traces[1], [pair for pair in zip(*traces, strict=False) if pair[0] != pair[1]][:5]
 
 
 # What the schedules and their writing found --------------------------------------------------------------------

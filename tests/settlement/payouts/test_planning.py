@@ -51,7 +51,7 @@ def party(clipper: Clipper) -> str:
 
 async def earn(closer: Closer, whose: Clipper, amount: int, on: date = OCTOBER, currency: str = "CNY") -> None:
     """Make so much more available on a day, or less."""
-    lines = {"assets:marketplace:tiktok": amount, f"liabilities:available:{party(whose)}": -amount}
+    lines = {"assets:stripe": amount, f"liabilities:available:{party(whose)}": -amount}
     await closer.post(on, "A test's", lines, currency)
 
 
@@ -458,7 +458,7 @@ async def test_funds_that_come_wait_for_nobody(purse: Purse, payee: Clipper) -> 
 
 
 async def test_what_waits_to_be_sent_is_an_exception_of_the_close(purse: Purse, closer: Closer, payee: Clipper) -> None:
-    await purse.owe(party(payee), 10_000)
+    await purse.owe(party(payee), 10_000, lies="assets:marketplace:tiktok")
     await approved(purse, await submitted(purse, "available"))
     tomorrow = await closing_day(purse) + timedelta(days=1)
     async with purse.engine.connect() as connection:

@@ -42,9 +42,7 @@ async def test_an_approved_payout_is_sent_once_and_booked(purse: Purse, new_paye
     paid = await purse.payout()
     assert (paid.state, paid.amount, len(purse.rail.calls)) == ("sent", 10_000, 1)
     assert await purse.balances() == {
-        "assets:marketplace:tiktok": 10_000,
         "assets:in-transit:stripe": 10_000,
-        "assets:stripe": -10_000,
         f"liabilities:paying:clipper-{payee.clipper_id}": -10_000,
     }
     assert await purse.run_state(run) == "done"
@@ -59,7 +57,7 @@ async def test_a_payout_that_arrives_leaves_nothing_owed(purse: Purse, new_payee
     for expected in (1, 0):
         async with purse.engine.begin() as connection:
             assert await confirm(connection, purse.book_id, [paid.payout_id], purse.clock()) == expected
-    assert await purse.balances() == {"assets:marketplace:tiktok": 10_000, "assets:stripe": -10_000}
+    assert await purse.balances() == {}
     assert (await purse.payout()).state == "paid"
 
 
@@ -427,3 +425,36 @@ async def test_the_same_person_does_not_approve(purse: Purse, new_payee: NewPaye
         async with purse.engine.begin() as connection:
             await approve(connection, purse.book_id, run.run_id, ANA, purse.rail, purse.clock())
     assert (await purse.payout()).state == "planned"
+
+
+async def test_a_book_pays_out_of_its_own_share_alone(purse: Purse, new_payee: NewPayee) -> None:
+    """The platform's balance is all hosts': what one of them has not brought is not paid out of another's."""
+    for _ in range(3):
+        await new_payee(10_000)
+    await purse.move("assets:stripe", "assets:bank", 15_000)
+    await purse.approved()
+    await purse.send()
+    assert [(each.state, each.code) for each in await purse.payouts()] == [
+        ("sent", None),
+        ("ready", "unfunded"),
+        ("ready", "unfunded"),
+    ]
+    assert len(purse.rail.calls) == 1
+
+    await purse.move("assets:bank", "assets:stripe", 5_000)
+    purse.clock.pass_(minutes=16)
+    await purse.send()
+    assert [each.state for each in await purse.payouts()] == ["sent", "sent", "ready"]
+
+
+async def test_what_may_have_been_paid_counts_against_the_share(purse: Purse, new_payee: NewPayee) -> None:
+    for _ in range(2):
+        await new_payee(10_000)
+    await purse.move("assets:stripe", "assets:bank", 10_000)
+    purse.rail.usual = ["lost-after"] * 3
+    await purse.approved()
+    await purse.sender(batch=1).send_due(purse.book_id)
+    assert [(each.state, each.code) for each in await purse.payouts()] == [
+        ("unknown", "unknown"),
+        ("ready", "unfunded"),
+    ]
