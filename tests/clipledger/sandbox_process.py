@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 COMMAND = [sys.executable, "-m", "clipledger", "stripe-sandbox", "--rate", "0", "--hold", "2"]
 
 
@@ -22,10 +24,10 @@ def serving(log: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output)
     try:
         for _ in range(1200):
-            if process.poll() is not None or is_listening(port):
+            if process.poll() is not None or answers(port):
                 break
             time.sleep(0.05)
-        assert is_listening(port), log.read_text()
+        assert answers(port), log.read_text()
         yield f"http://127.0.0.1:{port}"
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
@@ -34,9 +36,9 @@ def serving(log: Path) -> Iterator[str]:
         process.wait()
 
 
-def is_listening(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Not merely listens: whether the port is free is tried out before the server is there."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
+        return httpx.get(f"http://127.0.0.1:{port}/_sandbox/", timeout=5).is_success
+    except httpx.TransportError:
         return False
-    return True

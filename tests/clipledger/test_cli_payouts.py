@@ -74,11 +74,11 @@ class Treasury:
             ]
             self.parties = [f"clipper-{payee}", f"clipper-{other}"]
             codes = [f"liabilities:available:{party}" for party in self.parties]
-            opened = [NewAccount(code, "USD") for code in (*codes, "assets:marketplace:tiktok")]
+            opened = [NewAccount(code, "USD") for code in (*codes, "assets:stripe")]
             await ensure_accounts(connection, book_id, opened)
             lines = (
                 *(Line(code, "USD", -5_000) for code in codes),
-                Line("assets:marketplace:tiktok", "USD", 10_000),
+                Line("assets:stripe", "USD", 10_000),
             )
             on = await book_today(connection, book_id)
             await post(

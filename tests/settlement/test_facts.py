@@ -132,7 +132,8 @@ async def test_matching_ranks_by_real_sales(
 ) -> None:
     """A clipper that has sold comes before one that has not, and an offer that sells before one that does not."""
     newcomer = await new_clipper("tiktok", "douyin")
-    await till.sell(*(facts(**by(grant), gmv=90_000, sold_on=date(2026, 10, day)) for day in range(1, 30)))
+    gmv = 10**10  # whoever else is in the market sells less
+    await till.sell(*(facts(**by(grant), gmv=gmv, net_gmv=gmv, sold_on=date(2026, 10, day)) for day in range(1, 30)))
     await refresh(till)
     fresh = await new_offer(host)
     async with till.engine.connect() as connection:
