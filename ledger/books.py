@@ -58,6 +58,12 @@ async def find_book(connection: AsyncConnection, slug: str) -> Book:
     return Book(**row._mapping)
 
 
+async def get_book(connection: AsyncConnection, book_id: int) -> Book:
+    """The book with this id, which is known to be there."""
+    row = (await connection.execute(select(tables.books).where(tables.books.c.book_id == book_id))).one()
+    return Book(**row._mapping)
+
+
 async def list_books(
     connection: AsyncConnection, *, only: Collection[int] | None = None, after: str = "", limit: int = 100
 ) -> list[Book]:

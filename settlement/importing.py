@@ -20,7 +20,7 @@ import msgspec
 from sqlalchemy import ColumnElement, func, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.books import list_books
+from ledger.books import get_book
 from media.errors import VideoFileNotFound
 from media.places import Place
 from media.storage import Storage
@@ -234,7 +234,7 @@ async def accrue_observed(
 
 async def calendar(connection: AsyncConnection, book_id: int) -> ZoneInfo:
     """The zone by which the book tells days."""
-    return ZoneInfo((await list_books(connection, only=[book_id]))[0].time_zone)
+    return ZoneInfo((await get_book(connection, book_id)).time_zone)
 
 
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")

@@ -18,7 +18,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.books import list_books
+from ledger.books import get_book
 from ledger.refusals import storable
 from media.storage import Storage
 from settlement import tables
@@ -158,7 +158,7 @@ async def described(connection: AsyncConnection, book_id: int, request: Request)
     with opened(request) as file:
         report = await asyncio.to_thread(read, file, name=name, zone=zone_of(request.zone))
         day = _as_of(report, request)
-    calendar = (await list_books(connection, only=[book_id]))[0].time_zone
+    calendar = (await get_book(connection, book_id)).time_zone
     as_of = day if isinstance(day, datetime) else datetime.combine(day, time(), ZoneInfo(calendar))
     return {
         "name": name,

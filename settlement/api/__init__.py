@@ -6,6 +6,9 @@ other rooms: `connection`, `actor`, `principal`, `book_id`, `party_id`, `engine`
 
 from types import ModuleType
 
+from litestar.di import NamedDependency, Provide
+
+from licensing.api.parties import Asker
 from media.api.mounts import mounted
 from settlement.api import (
     adjustments,
@@ -30,6 +33,7 @@ from settlement.api import (
     taxes,
     verification,
 )
+from settlement.closing import Person
 
 _TAGS: dict[str, tuple[ModuleType, ...]] = {
     "offers": (advice,),
@@ -41,4 +45,10 @@ _TAGS: dict[str, tuple[ModuleType, ...]] = {
     "earnings": (balances, statements, lines, verification, closing),
 }
 
-routers = mounted(_TAGS)
+
+def person_of(principal: NamedDependency[Asker], actor: NamedDependency[str]) -> Person:
+    """Who takes a step that needs two people."""
+    return Person(principal.user_id, actor)
+
+
+routers = mounted(_TAGS, {"HOST_ROUTES": {"person": Provide(person_of, sync_to_thread=False)}})

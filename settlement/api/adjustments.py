@@ -8,7 +8,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from licensing.api.parties import Asker
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from settlement import adjustments
 from settlement.adjustments import Adjustment, Against, Kind, Proposed, State
@@ -49,12 +48,11 @@ async def propose(
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     book: FromPath[str],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Response[Adjustment]:
     """Nothing moves until another person approves it."""
     asked = Proposed(**msgspec.structs.asdict(data))
-    made = await adjustments.propose(connection, book_id, Person(principal.user_id, actor), asked)
+    made = await adjustments.propose(connection, book_id, person, asked)
     return Response(made, headers={"Location": f"/v1/books/{book}/adjustments/{made.adjustment_id}"})
 
 
@@ -92,11 +90,10 @@ async def approve(
     adjustment_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Adjustment:
     """By another person than the one who proposed it. It is dated today; a write-off is at most what the party owes."""
-    return await adjustments.approve(connection, book_id, adjustment_id, Person(principal.user_id, actor))
+    return await adjustments.approve(connection, book_id, adjustment_id, person)
 
 
 @post(
@@ -110,12 +107,10 @@ async def refuse(
     data: JSONBody[Refusal],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Adjustment:
     """With the reason. By another person than the one who proposed it."""
-    by = Person(principal.user_id, actor)
-    return await adjustments.refuse(connection, book_id, adjustment_id, by, data.reason)
+    return await adjustments.refuse(connection, book_id, adjustment_id, person, data.reason)
 
 
 @post(
@@ -128,11 +123,10 @@ async def withdraw(
     adjustment_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Adjustment:
     """By the person who proposed it, before it is decided."""
-    return await adjustments.withdraw(connection, book_id, adjustment_id, Person(principal.user_id, actor))
+    return await adjustments.withdraw(connection, book_id, adjustment_id, person)
 
 
 HOST_ROUTES = [propose, list_all, show, approve, refuse, withdraw]

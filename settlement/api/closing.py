@@ -9,7 +9,6 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.periods import parse_period
-from licensing.api.parties import Asker
 from settlement import closing
 from settlement.api.scopes import APPROVE, IMPORT, READ
 from settlement.checklists import Checklist, checklist
@@ -56,14 +55,13 @@ async def draft(
     month: FromPath[str],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Checklist:
     """Posts what is missing for the tiers that were reached, then drafts a statement for every party with anything
     booked in the month, in place of earlier drafts. The month has to be over, and all months before it issued.
     """
     period = parse_period(month, "month")
-    await closing.draft(connection, book_id, period, Person(principal.user_id, actor))
+    await closing.draft(connection, book_id, period, person)
     return await checklist(connection, book_id, period)
 
 
@@ -78,12 +76,11 @@ async def submit(
     data: JSONBody[MonthToSubmit],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Checklist:
     """Refused where the books have moved since the draft."""
-    period, by = parse_period(month, "month"), Person(principal.user_id, actor)
-    await closing.submit(connection, book_id, period, by, reason=data.reason)
+    period = parse_period(month, "month")
+    await closing.submit(connection, book_id, period, person, reason=data.reason)
     return await checklist(connection, book_id, period)
 
 
@@ -97,12 +94,11 @@ async def approve(
     month: FromPath[str],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Checklist:
     """By another person than the one who submitted it. The month is locked, until two people reopen it."""
     period = parse_period(month, "month")
-    await closing.approve(connection, book_id, period, Person(principal.user_id, actor))
+    await closing.approve(connection, book_id, period, person)
     return await checklist(connection, book_id, period)
 
 
@@ -117,12 +113,11 @@ async def give_back(
     data: JSONBody[Return],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Checklist:
     """With the reason, for whoever submitted it."""
-    period, by = parse_period(month, "month"), Person(principal.user_id, actor)
-    await closing.give_back(connection, book_id, period, by, reason=data.reason)
+    period = parse_period(month, "month")
+    await closing.give_back(connection, book_id, period, person, reason=data.reason)
     return await checklist(connection, book_id, period)
 
 
@@ -140,12 +135,11 @@ async def ask_reopening(
     data: JSONBody[ReopeningReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Checklist:
     """It stays issued until another person has decided. Only the last month that is issued can be reopened."""
-    period, by = parse_period(month, "month"), Person(principal.user_id, actor)
-    await closing.ask_reopening(connection, book_id, period, by, reason=data.reason)
+    period = parse_period(month, "month")
+    await closing.ask_reopening(connection, book_id, period, person, reason=data.reason)
     return await checklist(connection, book_id, period)
 
 
@@ -159,14 +153,13 @@ async def reopen(
     month: FromPath[str],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Checklist:
     """By another person than the one who asked for it. The month is unlocked and drafted as its next revision; the
     statements that were issued stay readable, superseded.
     """
     period = parse_period(month, "month")
-    await closing.reopen(connection, book_id, period, Person(principal.user_id, actor))
+    await closing.reopen(connection, book_id, period, person)
     return await checklist(connection, book_id, period)
 
 
@@ -181,12 +174,11 @@ async def refuse_reopening(
     data: JSONBody[ReopeningReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Checklist:
     """It stays issued."""
-    period, by = parse_period(month, "month"), Person(principal.user_id, actor)
-    await closing.refuse_reopening(connection, book_id, period, by, reason=data.reason)
+    period = parse_period(month, "month")
+    await closing.refuse_reopening(connection, book_id, period, person, reason=data.reason)
     return await checklist(connection, book_id, period)
 
 

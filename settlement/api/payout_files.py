@@ -152,14 +152,12 @@ async def declare(
     engine: NamedDependency[AsyncEngine],
     book_id: NamedDependency[int],
     rails: NamedDependency[Rails],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> PayoutFile:
     """By another person than made the file: it never got to the bank, or the bank says so without a file of its own.
     Refused where the bank has settled, or a statement shows it.
     """
-    by = Person(principal.user_id, actor)
-    return await file_answers.Undone(engine, rails).declare(book_id, file_id, by, data.reason, data.payouts)
+    return await file_answers.Undone(engine, rails).declare(book_id, file_id, person, data.reason, data.payouts)
 
 
 HOST_ROUTES = [make, list_all, show, download, answer, declare]

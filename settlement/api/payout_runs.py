@@ -9,7 +9,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from licensing.api.parties import Asker
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from settlement.api.scopes import APPROVE, IMPORT, READ
 from settlement.closing import Person
@@ -111,12 +110,10 @@ async def draft(
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     book: FromPath[str],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Response[RunWithSums]:
     """Nothing is set aside before it is approved. One run of a book waits for its people at a time."""
-    by = Person(principal.user_id, actor)
-    run = await runs.draft(connection, book_id, data.rail, data.basis, by=by)
+    run = await runs.draft(connection, book_id, data.rail, data.basis, by=person)
     shown = await _shown(connection, book_id, run.run_id)
     return Response(shown, headers={"Location": f"/v1/books/{book}/payout-runs/{run.run_id}"})
 
@@ -151,11 +148,10 @@ async def plan_again(
     run_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> RunWithSums:
     """As balances and accounts are now."""
-    await runs.plan_again(connection, book_id, run_id, Person(principal.user_id, actor))
+    await runs.plan_again(connection, book_id, run_id, person)
     return await _shown(connection, book_id, run_id)
 
 
@@ -169,11 +165,10 @@ async def submit(
     run_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> RunWithSums:
     """Another person approves it."""
-    await runs.submit(connection, book_id, run_id, Person(principal.user_id, actor))
+    await runs.submit(connection, book_id, run_id, person)
     return await _shown(connection, book_id, run_id)
 
 
@@ -188,11 +183,10 @@ async def give_back(
     data: JSONBody[RunReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> RunWithSums:
     """With the reason, for whoever submitted it."""
-    await runs.give_back(connection, book_id, run_id, Person(principal.user_id, actor), reason=data.reason)
+    await runs.give_back(connection, book_id, run_id, person, reason=data.reason)
     return await _shown(connection, book_id, run_id)
 
 
@@ -206,14 +200,12 @@ async def approve(
     run_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
     rails: NamedDependency[Rails],
 ) -> RunWithSums:
     """By another person than the one who submitted it. Refused where balances have moved below what it would pay."""
-    by = Person(principal.user_id, actor)
     rail = await rails.of(connection, book_id, (await runs.find_run(connection, book_id, run_id)).rail)
-    await approving.approve(connection, book_id, run_id, by, rail, datetime.now(UTC))
+    await approving.approve(connection, book_id, run_id, person, rail, datetime.now(UTC))
     return await _shown(connection, book_id, run_id)
 
 
@@ -228,12 +220,10 @@ async def resume(
     data: JSONBody[RunReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> RunWithSums:
     """What is unknown is looked up before anything is sent again."""
-    by = Person(principal.user_id, actor)
-    await runs.resume(connection, book_id, run_id, by, reason=data.reason, now=datetime.now(UTC))
+    await runs.resume(connection, book_id, run_id, person, reason=data.reason, now=datetime.now(UTC))
     return await _shown(connection, book_id, run_id)
 
 
@@ -248,11 +238,10 @@ async def cancel(
     data: JSONBody[RunReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> RunWithSums:
     """Only before it is approved; after that, payouts that were not sent are cancelled one by one."""
-    await runs.cancel(connection, book_id, run_id, Person(principal.user_id, actor), reason=data.reason)
+    await runs.cancel(connection, book_id, run_id, person, reason=data.reason)
     return await _shown(connection, book_id, run_id)
 
 

@@ -14,7 +14,6 @@ from ledger.books import find_book
 from ledger.errors import LedgerError
 from ledger.periods import parse_period
 from ledger.sheets import csv_text
-from licensing.api.parties import Asker
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from media.storage import Storage
 from settlement.api.scopes import APPROVE, IMPORT, RAILS, READ
@@ -233,13 +232,11 @@ async def begin(
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
     book: FromPath[str],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Response[Reconciliation]:
     """There is one of an account, currency and month; asked again, it is the one there is."""
-    by = Person(principal.user_id, actor)
     its = await reconciliations.begin(
-        connection, book_id, by, account=data.account, currency=data.currency, month=_month(data.month)
+        connection, book_id, person, account=data.account, currency=data.currency, month=_month(data.month)
     )
     return Response(its, headers={"Location": f"/v1/books/{book}/reconciliations/{its.reconciliation_id}"})
 
@@ -285,11 +282,10 @@ async def run(
     reconciliation_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Response[ReconciliationWithEvents]:
     """What people matched, parted, explained and posted stays. With many lines a worker does it, and this is a 202."""
-    done = await running.ask(connection, book_id, reconciliation_id, Person(principal.user_id, actor))
+    done = await running.ask(connection, book_id, reconciliation_id, person)
     return Response(await _shown(connection, book_id, reconciliation_id), status_code=200 if done else 202)
 
 
@@ -320,15 +316,14 @@ async def match(
     data: JSONBody[NewMatch],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """Lines that are in no match. Run it again afterwards."""
     await by_hand.match(
         connection,
         book_id,
         reconciliation_id,
-        Person(principal.user_id, actor),
+        person,
         postings=[PostingName(each.entry_id, each.line) for each in data.postings],
         lines=data.lines,
         reason=data.reason,
@@ -348,12 +343,10 @@ async def unmatch(
     data: JSONBody[ReconciliationReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """No rule joins them again. Run it again afterwards."""
-    by = Person(principal.user_id, actor)
-    await by_hand.unmatch(connection, book_id, reconciliation_id, match_id, by, data.reason)
+    await by_hand.unmatch(connection, book_id, reconciliation_id, match_id, person, data.reason)
     return await _shown(connection, book_id, reconciliation_id)
 
 
@@ -433,12 +426,10 @@ async def explain(
     data: JSONBody[ReconciliationReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> ResidualRow:
     """Said again, the newer reason counts."""
-    by = Person(principal.user_id, actor)
-    await residuals.explain(connection, book_id, reconciliation_id, residual_id, by, data.reason)
+    await residuals.explain(connection, book_id, reconciliation_id, residual_id, person, data.reason)
     return await residuals.find_residual(connection, book_id, reconciliation_id, residual_id)
 
 
@@ -454,8 +445,7 @@ async def post_residual(
     data: JSONBody[ResidualEntry],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> ResidualRow:
     """What is proposed, or other lines; they make up the residual on the account. Run it again afterwards."""
     await residuals.post_entry(
@@ -463,7 +453,7 @@ async def post_residual(
         book_id,
         reconciliation_id,
         residual_id,
-        Person(principal.user_id, actor),
+        person,
         reason=data.reason,
         lines=[ProposedLine(each.account, each.currency, each.amount) for each in data.lines],
         effective_on=data.effective_on,
@@ -484,11 +474,10 @@ async def submit(
     reconciliation_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """Once it adds up and each residual has a reason. Another person signs it."""
-    await reconciliations.submit(connection, book_id, reconciliation_id, Person(principal.user_id, actor))
+    await reconciliations.submit(connection, book_id, reconciliation_id, person)
     return await _shown(connection, book_id, reconciliation_id)
 
 
@@ -503,12 +492,10 @@ async def give_back(
     data: JSONBody[ReconciliationReason],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """With the reason, for whoever submitted it."""
-    by = Person(principal.user_id, actor)
-    await reconciliations.give_back(connection, book_id, reconciliation_id, by, data.reason)
+    await reconciliations.give_back(connection, book_id, reconciliation_id, person, data.reason)
     return await _shown(connection, book_id, reconciliation_id)
 
 
@@ -522,11 +509,10 @@ async def sign_off(
     reconciliation_id: FromPath[int],
     connection: NamedDependency[AsyncConnection],
     book_id: NamedDependency[int],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """By another person than the one who submitted it, and for good."""
-    await reconciliations.sign(connection, book_id, reconciliation_id, Person(principal.user_id, actor))
+    await reconciliations.sign(connection, book_id, reconciliation_id, person)
     return await _shown(connection, book_id, reconciliation_id)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.books import list_books
+from ledger.books import get_book
 from ledger.entries import Line, NewEntry, post_batch
 from settlement.closing import Person
 from settlement.entries import open_accounts
@@ -44,7 +44,7 @@ async def approve(
     taxed = [each.withheld for _, each in planned]
     its_entries = [entries.get("withheld_entry", entries["approval_entry"]) for entries in booked]
     await record_withheld(connection, book_id, taxed, its_entries)
-    book = (await list_books(connection, only=[book_id]))[0].slug
+    book = (await get_book(connection, book_id)).slug
     intents = [
         {**_intent(book_id, book, row, rail), **entries} for (row, _), entries in zip(planned, booked, strict=True)
     ]

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.books import list_books
+from ledger.books import get_book
 from settlement.payouts.answers import Change, after_call
 from settlement.payouts.banks import bank_rail
 from settlement.payouts.claiming import refusal_of, short_of
@@ -119,7 +119,7 @@ async def _checked(
         raise NothingFiled("run", run_id)
     for (party, currency), missing in (await short_of(connection, book_id, [*rows.values()])).items():
         raise RunOutdated("run", run_id, f"{missing} {currency} less lies in paying for {party} than is to be paid")
-    book = (await list_books(connection, only=[book_id]))[0].slug
+    book = (await get_book(connection, book_id)).slug
     taken, refused = [], []
     for number, row in rows.items():
         order = order_of(book, row)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.books import list_books
+from ledger.books import get_book
 from settlement.payouts.answers import Change, Stop, after_look, lost
 from settlement.payouts.lifecycle import RailName
 from settlement.payouts.payouts import order_of
@@ -29,7 +29,7 @@ async def look_up_due(
     done: Counter[str] = Counter()
     while rows := await _claim(engine, book_id, rail_name, clock()):
         async with engine.connect() as connection:
-            book = (await list_books(connection, only=[book_id]))[0].slug
+            book = (await get_book(connection, book_id)).slug
         for row in rows:
             found: Sent | RailError | None
             try:

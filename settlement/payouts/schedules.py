@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.books import list_books
+from ledger.books import get_book
 from settlement.payouts.days import PayDays, check_days, newest_due, next_due
 from settlement.payouts.errors import NothingToPay, RunOpen, ScheduleNotFound
 from settlement.payouts.lifecycle import RailName
@@ -102,7 +102,7 @@ async def draft_due(connection: AsyncConnection, book_id: int, now: datetime) ->
 
 
 async def _zone(connection: AsyncConnection, book_id: int) -> ZoneInfo:
-    return ZoneInfo((await list_books(connection, only=[book_id]))[0].time_zone)
+    return ZoneInfo((await get_book(connection, book_id)).time_zone)
 
 
 _LOCK = text("SELECT FROM settlement.payout_schedules WHERE book_id = :book FOR UPDATE")

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.books import list_books
+from ledger.books import get_book
 from settlement.payouts.answers import Stop, after_call, stop_of
 from settlement.payouts.claiming import Claim, claim
 from settlement.payouts.lifecycle import RailName
@@ -88,7 +88,7 @@ class Sender:
 
     async def _claim(self, book_id: int) -> list[tuple[Claim, Order]]:
         async with self._engine.begin() as connection:
-            book = (await list_books(connection, only=[book_id]))[0].slug
+            book = (await get_book(connection, book_id)).slug
             claims = await claim(connection, book_id, self._name, self._clock(), limit=self._batch)
             if not claims:
                 await finish(connection, book_id, self._clock())
