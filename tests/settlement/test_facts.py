@@ -1,17 +1,14 @@
 """How clippers and offers have sold, worked out from real sales: what matching ranks by."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from licensing.candidates import rank_candidates
-from licensing.marketplace import Search, profile_of, search_offers
 from settlement.clicks import Clicks, count_clicks
 from settlement.facts import refresh_facts
-from tests.licensing.house import Granted, Host, NewClipper, NewGrant, NewHost, NewOffer
+from tests.licensing.house import Granted, Host, NewGrant, NewHost, NewOffer
 from tests.settlement.shop import in_sql
 from tests.settlement.till import Till, by, facts, publish
 
@@ -125,28 +122,3 @@ async def test_a_sale_that_turns_out_to_be_anothers_leaves_no_fact_behind(
 async def test_a_book_without_offers_has_nothing_to_do(till: Till) -> None:
     await till.sell(facts())
     assert await refresh(till) is None
-
-
-async def test_matching_ranks_by_real_sales(
-    till: Till, host: Host, grant: Granted, new_grant: NewGrant, new_offer: NewOffer, new_clipper: NewClipper
-) -> None:
-    """A clipper that has sold comes before one that has not, and an offer that sells before one that does not."""
-    newcomer = await new_clipper("tiktok", "douyin")
-    gmv = 10**10  # whoever else is in the market sells less
-    await till.sell(*(facts(**by(grant), gmv=gmv, net_gmv=gmv, sold_on=date(2026, 10, day)) for day in range(1, 30)))
-    await refresh(till)
-    fresh = await new_offer(host)
-    async with till.engine.connect() as connection:
-        profile = await profile_of(connection, grant.clipper.clipper_id)
-        assert (profile.orders, profile.by_category, profile.by_platform) == (29, {"beauty": 29}, {"tiktok": 29})
-        ranked, _ = await rank_candidates(connection, host.book_id, fresh, limit=1000)
-        places = {each.clipper_id: place for place, each in enumerate(ranked)}
-        assert places[grant.clipper.clipper_id] < places[newcomer.clipper_id]
-        (seller,) = (each for each in ranked if each.clipper_id == grant.clipper.clipper_id)
-        assert "no sales yet" not in str(msgspec.to_builtins(seller.fit))
-        offers, _ = await search_offers(connection, newcomer.clipper_id, Search(), limit=1000)
-        sold = next(each for each in offers if each.offer_id == grant.offer_id)
-        unsold = next(each for each in offers if each.offer_id == fresh)
-        assert sold.fit.score > unsold.fit.score
-        assert "has sold nothing yet" in str(msgspec.to_builtins(unsold.fit))
-        assert "has sold nothing yet" not in str(msgspec.to_builtins(sold.fit))
