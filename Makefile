@@ -12,6 +12,7 @@ help:
 	@echo "make test    format, lint, types, import rules and every test"
 	@echo "make check   the same without the tests"
 	@echo "make bench   measure; NAME=ledger or identification says what, ARGS=--quick makes it short"
+	@echo "make words   bring the pages' catalogues up to date; says what has no translation"
 	@echo "make lock    resolve pyproject.toml into the hash-pinned locks; ARGS=--upgrade takes newer versions"
 	@echo "make clean   remove .venv and caches; var/, where the books are, stays"
 
@@ -31,6 +32,9 @@ check: dev
 bench: dev
 	@$(run) bench.$(NAME) $(ARGS)
 
+words: dev
+	@$(run) clipledger.pages.catalogues
+
 runtime:
 	@sh .ci/venv requirements.lock
 
@@ -49,4 +53,4 @@ lock:
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help demo test check bench runtime dev lock clean
+.PHONY: help demo test check bench words runtime dev lock clean

@@ -35,6 +35,11 @@ class Principal:
         """Whether the book exists at all for this principal."""
         return EVERY_BOOK in self.grants or book_id in self.grants
 
+    @property
+    def seen(self) -> frozenset[int] | None:
+        """The ids of the books that exist for this principal; None is every book."""
+        return EVERY_BOOK if EVERY_BOOK in self.grants else frozenset(book for book in self.grants if book is not None)
+
     def books(self, scope: str) -> frozenset[int] | None:
         """The ids of the books for which the scope is held; None is every book."""
         if self.may(scope):

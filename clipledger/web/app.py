@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from clipledger.access import api as access_api
 from clipledger.access.users import Users
 from clipledger.database import create_engine, database_urls
+from clipledger.pages import page_routes
+from clipledger.pages.problems import Answers
 from clipledger.rails import payees_of, rails_of, stripe_secrets_of
 from clipledger.settings import Settings
 from clipledger.web import health, schedule
@@ -21,7 +23,7 @@ from clipledger.web.docs_page import assets_router
 from clipledger.web.gate import Gate
 from clipledger.web.logs import configure_logs
 from clipledger.web.openapi import openapi_config, openapi_json
-from clipledger.web.problems import ProblemBoundary, problem_response
+from clipledger.web.problems import ProblemBoundary
 from clipledger.web.rate_limits import DEFAULT_LIMITS, Limits, LoginAttempts
 from clipledger.web.request_log import RequestLog
 from clipledger.web.requirements import DenyByDefault
@@ -51,6 +53,7 @@ def create_app(
     storage = Storage(settings.media_storage)
     rails, payees = rails_of(settings), payees_of(settings, engine)
     stripe_secrets = stripe_secrets_of(settings)
+    answers = Answers(session_cookie)
     app = Litestar(
         [
             access_api.router,
@@ -59,6 +62,7 @@ def create_app(
             *licensing_api.routers,
             *settlement_api.routers,
             *_operation_routes(),
+            *page_routes(),
             *routes,
         ],
         dependencies={
@@ -78,12 +82,12 @@ def create_app(
         },
         middleware=[
             PrometheusConfig(app_name="clipledger", prefix="clipledger", group_path=True).middleware,
-            ProblemBoundary(),
+            ProblemBoundary(answers),
             Gate(engine, limits, session_cookie.name),
             TransactionPerRequest(engine),
         ],
         plugins=[DenyByDefault()],
-        exception_handlers={Exception: problem_response},
+        exception_handlers={Exception: answers},
         request_class=StrictRequest,
         request_max_body_size=DEFAULT_LIMIT,
         openapi_config=openapi_config(session_cookie.name),

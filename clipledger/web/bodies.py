@@ -13,6 +13,8 @@ from litestar.utils import get_enum_string_value
 
 from clipledger.web.problems import WRONG_SHAPE, FieldFault, Problem, shown
 
+FROM_FORM = "from_form"
+"""In a request's state, where a page asks on behalf of a form: a form has only text."""
 DEFAULT_LIMIT = 1024 * 1024  # bytes; a route's own `request_max_body_size` replaces it
 _JSON = "application/json"
 _UNSPOKEN = frozenset({"password", "current_password", "new_password"})
@@ -32,22 +34,23 @@ class StrictRequest(Request[Any, Any, Any]):
         data = self.route_handler.parsed_data_field
         body = await self.body()
         try:
-            return _decoded(body, data.annotation if data else Any)
+            strict = FROM_FORM not in self.scope["state"]
+            return _decoded(body, data.annotation if data else Any, strict)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Problem(400, "malformed-request", f"The body is no JSON: {error}") from error
 
 
-def _decoded(body: bytes, annotation: Any) -> Any:
+def _decoded(body: bytes, annotation: Any, strict: bool) -> Any:
     try:
-        return _decoder(annotation).decode(body)
+        return _decoder(annotation, strict).decode(body)
     except msgspec.ValidationError as error:
         whole = msgspec.json.decode(body)  # what breaks off after the first fault is no JSON, and says so
         raise Problem(400, "invalid-request", WRONG_SHAPE, faults=[_fault(str(error), whole)]) from error
 
 
 @cache
-def _decoder(annotation: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(annotation)
+def _decoder(annotation: Any, strict: bool) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(annotation, strict=strict)
 
 
 def _fault(message: str, whole: Any) -> FieldFault:

@@ -22,13 +22,15 @@ from ledger.books import find_book
 from ledger.errors import BookNotFound
 from ledger.money import BIGINT_MAX
 from licensing.errors import PartyNotFound
-from licensing.parties import KINDS, Kind, role_of
+from licensing.parties import KINDS, Kind, Role, role_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Gate(ASGIMiddleware):
-    """Puts the principal into `scope["user"]`, the ids of the addressed book and party into `scope["state"]`."""
+    """Puts the principal into `scope["user"]`, and into `scope["state"]` the id of the book that is addressed, or that
+    of the party and the principal's role in it.
+    """
 
     scopes = (ScopeType.HTTP,)
 
@@ -57,7 +59,7 @@ class Gate(ASGIMiddleware):
     async def _admit(self, scope: HTTPScope, requirement: Requirement) -> tuple[Principal, Mapping[str, str]]:
         async with self._engine.connect() as connection:
             try:
-                principal = await self._authenticate(connection, Request(scope))
+                principal = await self._authenticate(connection, Request(scope), requirement)
             except (AccessError, Problem):
                 self._anonymous.spend(client_ip(scope) or "unknown")
                 raise
@@ -66,7 +68,9 @@ class Gate(ASGIMiddleware):
             await _authorise(connection, principal, requirement, scope)
         return principal, headers
 
-    async def _authenticate(self, connection: AsyncConnection, request: Request[Any, Any, Any]) -> Principal:
+    async def _authenticate(
+        self, connection: AsyncConnection, request: Request[Any, Any, Any], requirement: Requirement
+    ) -> Principal:
         if authorization := request.headers.get("authorization"):
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() != "bearer":
@@ -74,7 +78,7 @@ class Gate(ASGIMiddleware):
             return await authenticate_key(connection, token.strip())
         if token := request.cookies.get(self._session_cookie, ""):
             principal = await authenticate_session(connection, token)
-            if request.method not in SAFE_METHODS:
+            if request.method not in SAFE_METHODS and not requirement.form:
                 _check_csrf(token, request.headers.get("x-csrf-token", ""))
             return principal
         raise _unauthenticated("Send an API key (Authorization: Bearer clk_…) or log in.")
@@ -99,7 +103,7 @@ async def _authorise(
     for kind in KINDS:
         if kind in scope["path_params"]:
             party_id = int(scope["path_params"][kind])
-            await _admit_to_party(connection, principal, requirement, party_id, kind)
+            scope["state"]["party_role"] = await _admit_to_party(connection, principal, requirement, party_id, kind)
             scope["state"]["party_id"] = party_id
             return
     if requirement.scope is None or principal.may(requirement.scope, book_id):
@@ -118,12 +122,13 @@ def _check_numbers(scope: HTTPScope) -> None:
 
 async def _admit_to_party(
     connection: AsyncConnection, principal: Principal, requirement: Requirement, party_id: int, kind: Kind
-) -> None:
+) -> Role:
     role = await role_of(connection, party_id, principal.user_id, kind)
     if role is None:
         raise PartyNotFound("party", party_id)  # the same as if there were none
     if requirement.scope is None or not principal.may_as(role, requirement.scope):
         raise Problem(403, "scope-required", f"This needs the scope {requirement.scope}, and a role that has it.")
+    return role
 
 
 def _unauthenticated(detail: str) -> Problem:

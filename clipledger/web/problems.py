@@ -5,7 +5,7 @@ Rooms raise their own errors, which say their kind; the front door raises Proble
 database raises is translated here. Nothing of a fault's inside reaches the client: it is logged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol, runtime_checkable
 
@@ -183,16 +183,22 @@ def shown(value: object) -> str | None:
 
 
 def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's exception handler: for errors of routing and of handlers."""
+    """The answer to an error, for programs."""
     problem = problem_of(error, request)
     body = msgspec.json.encode(problem.details(request_id(request.scope)))
     return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers)
 
 
 class ProblemBoundary(ASGIMiddleware):
-    """Answers for what the middlewares inside it raise, so that those outside it see the true status."""
+    """Answers for what the middlewares inside it raise, so that those outside it see the true status.
+
+    `answer` is Litestar's exception handler, for errors of routing and of handlers, too.
+    """
 
     scopes = (ScopeType.HTTP,)
+
+    def __init__(self, answer: Callable[[Request[Any, Any, Any], Exception], Response[Any]]) -> None:
+        self._answer = answer
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass on; an error after the answer has begun can't be told to the client any more."""
@@ -208,5 +214,5 @@ class ProblemBoundary(ASGIMiddleware):
         except Exception as error:
             if started:
                 raise
-            response = problem_response(Request(scope, receive, send), error)
+            response = self._answer(Request(scope, receive, send), error)
             await response.to_asgi_response(app=None, request=Request(scope))(scope, receive, send)

@@ -13,6 +13,8 @@ A route that declares none of these, or a scope nobody knows, stops the applicat
 - `"shown_once": "token"`: this member of the answer is not kept for replays
 - `"action": "key.create"`: what the audit trail calls it, instead of method and path
 - `"rate_limited": False`: not counted, for probes
+- `"form": True`: a page's own POST, which changes nothing itself: it hands on to an operation what it was sent, with
+  the token that shows that it comes from our page (`clipledger.pages`); it has no transaction
 - `"streams_body": True`: the handler reads the body as it arrives; its transaction begins only when it asks for it
 
 `request_max_body_size=…` on a route, Litestar's own parameter, replaces the 1 MiB that a body may have.
@@ -39,6 +41,7 @@ class Requirement:
     rate_limited: bool = True
     needs_key: bool = False
     streams_body: bool = False
+    form: bool = False
 
 
 def requirement_of(handler: BaseRouteHandler) -> Requirement:
@@ -69,6 +72,7 @@ def requirement_of(handler: BaseRouteHandler) -> Requirement:
         rate_limited=opt.get("rate_limited", True),
         needs_key=needs_key,
         streams_body=streams_body,
+        form=opt.get("form", False),
     )
 
 

@@ -78,6 +78,9 @@ class TransactionPerRequest(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Whatever is raised on the way rolls back, and is raised on."""
         assert scope["type"] == ScopeType.HTTP
+        if scope["route_handler"].opt.get("form"):  # what it hands on has a transaction
+            await next_app(scope, receive, send)
+            return
         safe = scope["method"] in SAFE_METHODS
         principal = scope.get("user")
         actor = principal.actor if principal else "anonymous"

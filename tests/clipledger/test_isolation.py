@@ -55,7 +55,7 @@ def generous() -> Limits:
     return Limits(*(Limit(each.name, _GENEROUS, 1) for each in vars(DEFAULT_LIMITS).values()))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client(app_engine: AsyncEngine, settings: Settings, generous: Limits) -> AsyncIterator[AsyncClient]:
     async with client_of(create_app(settings, app_engine, limits=generous)) as made:
         yield made

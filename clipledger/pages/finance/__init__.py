@@ -1,0 +1,5 @@
+"""The pages of the finance's space."""
+
+from litestar import Router
+
+routes: list[Router] = []

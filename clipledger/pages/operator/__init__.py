@@ -1,0 +1,5 @@
+"""The pages of the operator's space."""
+
+from litestar import Router
+
+routes: list[Router] = []

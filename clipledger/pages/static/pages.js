@@ -1,0 +1,41 @@
+// Every page works without this. It adds: no second click on a form that is being sent, confirmations that close with
+// Escape, parts of a page that renew themselves (data-live="seconds"), and uploads that show how far they are and can
+// be resumed (form data-upload).
+"use strict";
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent && form.method === "post") { event.preventDefault(); return; }
+  form.dataset.sent = "yes";
+  for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && event.target.closest("details.confirm[open]");
+  if (open) { open.open = false; open.querySelector("summary").focus(); }
+});
+
+const fault = document.querySelector(".faults");
+if (fault) fault.focus();
+
+// A part with data-live is fetched again every so many seconds, until the page no longer gives it that mark.
+function renew(part) {
+  setTimeout(async () => {
+    if (document.hidden) { renew(part); return; }
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (!answer.ok || answer.redirected) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
+      if (!fresh) return;
+      part.replaceWith(fresh);
+      if (fresh.dataset.live) renew(fresh);
+    } catch { renew(part); }
+  }, Number(part.dataset.live) * 1000);
+}
+for (const part of document.querySelectorAll("[data-live][id]")) renew(part);
