@@ -8,8 +8,10 @@ NAME = ledger
 export PYTHONDONTWRITEBYTECODE =
 
 help:
-	@echo "make demo    a stream's clips found again, licensed, sold and settled; a month through the books"
+	@echo "make demo    the whole story on a stream, then its pages in the browser; ARGS=--once ends after the story,"
+	@echo "             VIDEO=path takes your own recording as the stream"
 	@echo "make test    format, lint, types, import rules and every test"
+	@echo "make browser-test   the whole demo, and its pages in a real browser; needs chromium, leaves var/browser/*.png"
 	@echo "make check   the same without the tests"
 	@echo "make bench   measure; NAME=ledger or identification says what, ARGS=--quick makes it short"
 	@echo "make words   bring the pages' catalogues up to date; says what has no translation"
@@ -17,10 +19,13 @@ help:
 	@echo "make clean   remove .venv and caches; var/, where the books are, stays"
 
 demo: runtime
-	@$(run) clipledger demo $(ARGS)
+	@$(run) clipledger demo $(if $(VIDEO),--video "$(VIDEO)") $(ARGS)
 
 test: check
 	@$(run) pytest -q -n auto --maxprocesses 8 --dist loadgroup $(ARGS)
+
+browser-test: dev
+	@$(run) pytest -q --timeout 600 tests/browser $(ARGS)
 
 check: dev
 	@$(run) ruff format --check --quiet --output-format concise
@@ -53,4 +58,4 @@ lock:
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help demo test check bench words runtime dev lock clean
+.PHONY: help demo test browser-test check bench words runtime dev lock clean

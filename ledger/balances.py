@@ -9,7 +9,7 @@ Three questions may be asked of any balance, and together:
 A balance is in minor units, debit positive, and exact however large: it may pass 64 bits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 import msgspec
@@ -55,6 +55,11 @@ _BALANCE = text(f"""
     SELECT coalesce(sum(m.amount), 0) FROM ledger.movements AS m
     WHERE m.book_id = :book AND m.account_id = :account AND {_COUNTED}""")
 
+_BALANCES = text(f"""
+    SELECT m.account_id, sum(m.amount) AS balance FROM ledger.movements AS m
+    WHERE m.book_id = :book AND m.account_id = ANY (CAST(:accounts AS bigint[])) AND {_COUNTED}
+    GROUP BY m.account_id""")
+
 _TRIAL_BALANCE = text(f"""
     SELECT array_to_string((string_to_array(a.code, ':'))[1:CAST(:depth AS integer)], ':') AS code, a.currency, a.kind,
            sum(b.balance) AS balance
@@ -70,6 +75,14 @@ async def balance(connection: AsyncConnection, book_id: int, account_id: int, mo
     """The account's balance; zero for one that never moved."""
     asked = {"book": book_id, "account": account_id, **_bounds(moment)}
     return int((await connection.execute(_BALANCE, asked)).scalar_one())
+
+
+async def balances_of(
+    connection: AsyncConnection, book_id: int, account_ids: Collection[int], moment: Moment = NOW
+) -> dict[int, int]:
+    """Of these accounts, by their numbers; those that never moved are left out."""
+    asked = {"book": book_id, "accounts": [*account_ids], **_bounds(moment)}
+    return {row.account_id: int(row.balance) for row in await connection.execute(_BALANCES, asked)}
 
 
 async def trial_balance(

@@ -11,7 +11,7 @@ later change of any sealed entry.
 
 import hashlib
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any
 
@@ -38,6 +38,16 @@ class Seal(msgspec.Struct, frozen=True):
     merkle_root: str
     seal_hash: str
     sealed_at: datetime
+
+
+class SealedEntry(msgspec.Struct, frozen=True):
+    """An entry at its place in a seal."""
+
+    leaf_no: int
+    entry_id: int
+    effective_on: date
+    recorded_at: datetime
+    description: str
 
 
 class InclusionProof(msgspec.Struct, frozen=True):
@@ -169,6 +179,40 @@ async def find_seal(connection: AsyncConnection, book_id: int, seal_no: int) -> 
     if row is None:
         raise SealNotFound("seal", seal_no)
     return _seal_of(row)
+
+
+_SEALED_ENTRIES = text("""
+    SELECT place.leaf_no, its.entry_id, its.effective_on, its.recorded_at, its.description
+    FROM ledger.sealed_entries AS place JOIN ledger.entries AS its USING (book_id, entry_id)
+    WHERE place.book_id = :book AND place.seal_no = :seal AND place.leaf_no > :after
+    ORDER BY place.leaf_no LIMIT :limit""")
+
+
+async def sealed_entries(
+    connection: AsyncConnection, book_id: int, seal_no: int, *, after: int = -1, limit: int = 100
+) -> list[SealedEntry]:
+    """What a seal holds, in the order of its leaves, those after a given one."""
+    asked = {"book": book_id, "seal": seal_no, "after": min(after, INTEGER_MAX), "limit": limit}
+    return [SealedEntry(*row) for row in await connection.execute(_SEALED_ENTRIES, asked)]
+
+
+# As in _UNSEALED, but for what only waits for an older transaction to end.
+_WAITING = text("""
+    SELECT count(*) FROM (
+        SELECT FROM ledger.entries AS e
+        WHERE e.book_id = :book AND e.line_count > 0
+          AND (e.transaction_id, e.entry_id) > (CAST(:transaction AS xid8), :entry)
+          AND NOT EXISTS (SELECT FROM ledger.sealed_entries AS s
+                          WHERE s.book_id = e.book_id AND s.entry_id = e.entry_id)
+        LIMIT :most) AS waiting""")
+
+
+async def count_unsealed(connection: AsyncConnection, book_id: int, most: int) -> int:
+    """How many entries no seal holds; what is beyond `most` is not counted."""
+    last = (await connection.execute(_LAST, {"book": book_id})).one_or_none()
+    transaction, entry = (last.last_transaction_id, last.last_entry_id) if last else ("0", 0)
+    asked = {"book": book_id, "transaction": transaction, "entry": entry, "most": most}
+    return int((await connection.execute(_WAITING, asked)).scalar_one())
 
 
 async def inclusion_proof(connection: AsyncConnection, book_id: int, entry_id: int) -> InclusionProof:

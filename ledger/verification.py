@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import merkle
 from ledger.entries import NewEntry, content_digest, content_of
-from ledger.seals import GENESIS, SEAL_SIZE, leaf, seal_hash
+from ledger.seals import GENESIS, SEAL_SIZE, find_seal, leaf, seal_hash
 
 MAX_FINDINGS = 1000
 
@@ -76,6 +76,20 @@ async def verify(
     return Verification(walk.entries, walk.postings, walk.seals, walk.unsealed_entries, findings[:MAX_FINDINGS])
 
 
+async def verify_seal(connection: AsyncConnection, book_id: int, seal_no: int) -> Verification:
+    """Check one seal: whether its entries are what was sealed, and it follows from the seal before it.
+
+    Raises SealNotFound.
+    """
+    await find_seal(connection, book_id, seal_no)
+    asked = {"book": book_id, "from": seal_no - 1, "to": seal_no}
+    *before, its = (await connection.execute(_SEALS_FROM, asked)).all()
+    walk = _Walk(book_id, {}, [], lambda entries: None)
+    walk.seals = seal_no - 1
+    await walk.seal(connection, its, before[0].seal_hash if before else GENESIS)
+    return Verification(walk.entries, walk.postings, 1, 0, walk.findings)
+
+
 _RULES: Mapping[Rule, Any] = {
     "unbalanced-entry": text("""
         SELECT 'entry ' || entry_id AS subject, 'sums to ' || sum(amount) || ' ' || currency AS detail
@@ -135,9 +149,11 @@ _CONTENT = """
         LEFT JOIN ledger.accounts AS a ON a.book_id = p.book_id AND a.account_id = p.account_id
         WHERE p.book_id = e.book_id AND p.entry_id = e.entry_id), '{}') AS lines"""
 
-_SEALS = text("""
+_SEAL = """
     SELECT seal_no, entry_count, merkle_root, seal_hash, last_transaction_id::text AS last_transaction_id, last_entry_id
-    FROM ledger.seals WHERE book_id = :book ORDER BY seal_no""")
+    FROM ledger.seals WHERE book_id = :book"""
+_SEALS = text(f"{_SEAL} ORDER BY seal_no")
+_SEALS_FROM = text(f"{_SEAL} AND seal_no BETWEEN :from AND :to ORDER BY seal_no")
 
 # OFFSET 0: one look-up by primary key for each leaf, also where the planner knows nothing of the tables yet.
 _SEALED = text(f"""
@@ -177,15 +193,18 @@ class _Walk:
     async def sealed(self, connection: AsyncConnection) -> None:
         previous = GENESIS
         for seal_row in (await connection.execute(_SEALS, {"book": self.book_id})).all():
-            rows = await connection.execute(_SEALED, {"book": self.book_id, "seal": seal_row.seal_no})
-            leaves = [self._sealed_leaf(row) for row in rows]
-            self.seals += 1
-            self._check_seal(seal_row, previous, leaves)
+            await self.seal(connection, seal_row, previous)
             previous = seal_row.seal_hash
             self.last_sealed = (seal_row.last_transaction_id, seal_row.last_entry_id)
         for seal_no in sorted(self.known):
             if seal_no > self.seals:
                 self._found("other-seal", f"seal {seal_no}", "is known but not in the book")
+
+    async def seal(self, connection: AsyncConnection, row: Row[Any], previous: bytes) -> None:
+        rows = await connection.execute(_SEALED, {"book": self.book_id, "seal": row.seal_no})
+        leaves = [self._sealed_leaf(each) for each in rows]
+        self.seals += 1
+        self._check_seal(row, previous, leaves)
 
     async def unsealed(self, connection: AsyncConnection) -> None:
         after = 0

@@ -171,6 +171,7 @@ async def list_applications(
     *,
     state: State | None = None,
     offer_id: int | None = None,
+    clipper_id: int | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[Application]:
@@ -178,6 +179,8 @@ async def list_applications(
     chosen = _shown().where(applications.c.book_id == book_id)
     if offer_id is not None:
         chosen = chosen.where(applications.c.offer_id == offer_id)
+    if clipper_id is not None:
+        chosen = chosen.where(applications.c.clipper_id == clipper_id)
     return await _list(connection, chosen, state, before, limit)
 
 
@@ -186,11 +189,15 @@ async def list_own_applications(
     clipper_id: int,
     *,
     state: State | None = None,
+    offer_id: int | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[Application]:
     """A clipper's, to all hosts, newest first, those before a given one."""
-    return await _list(connection, _shown().where(applications.c.clipper_id == clipper_id), state, before, limit)
+    chosen = _shown().where(applications.c.clipper_id == clipper_id)
+    if offer_id is not None:
+        chosen = chosen.where(applications.c.offer_id == offer_id)
+    return await _list(connection, chosen, state, before, limit)
 
 
 def _shown() -> Select[Any]:

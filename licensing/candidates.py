@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +18,7 @@ from licensing.errors import NothingPublished
 from licensing.markets import Clippers, OfferProfile, Sales
 from licensing.matching import rank_clippers
 from licensing.offers import find_offer
-from licensing.scoring import Fit, best_rows
+from licensing.scoring import Fit, Ranking, Whole, best_rows
 from licensing.tables import offers
 
 Standing = Literal["applicant", "licensed", "unlicensed"]
@@ -58,11 +59,7 @@ async def rank_candidates(
         OfferNotFound
         NothingPublished: without terms nobody knows on which platforms, in which currency.
     """
-    profile, currency = await _offer(connection, book_id, offer_id)
-    asked = {"book_id": book_id, "offer_id": offer_id, "category": profile.category, "currency": currency}
-    row = (await connection.execute(_CLIPPERS, {**asked, "platforms": sorted(profile.platforms)})).one()
-    ids, standings = columns.integers(row.ids), np.array((row.standings or "").split(","), dtype=np.object_)
-    ranking = rank_clippers(profile, _clippers(row))
+    ids, standings, ranking = await _ranked(connection, book_id, offer_id)
     chosen = standings != "granted" if standing is None else standings == standing
     best = best_rows(ranking.scores_ppm, ids, chosen, after)
     page = best[:limit]
@@ -70,6 +67,27 @@ async def rank_candidates(
     found = [Candidate(**people[int(ids[each])], standing=standings[each], fit=ranking.fit(int(each))) for each in page]
     more = len(best) > limit
     return found, (int(ranking.scores_ppm[page[-1]]), int(ids[page[-1]])) if more else None
+
+
+async def fit_of_clipper(connection: AsyncConnection, book_id: int, offer_id: int, clipper_id: int) -> Fit | None:
+    """How one clipper fits the offer, among all; None where there is no such clipper.
+
+    Raises OfferNotFound, NothingPublished.
+    """
+    ids, _, ranking = await _ranked(connection, book_id, offer_id)
+    rows = np.flatnonzero(ids == clipper_id)
+    return ranking.fit(int(rows[0])) if len(rows) else None
+
+
+async def _ranked(
+    connection: AsyncConnection, book_id: int, offer_id: int
+) -> tuple[Whole, NDArray[np.object_], Ranking]:
+    """All clippers: their numbers, where they stand with the offer, and how they fit it."""
+    profile, currency = await _offer(connection, book_id, offer_id)
+    asked = {"book_id": book_id, "offer_id": offer_id, "category": profile.category, "currency": currency}
+    row = (await connection.execute(_CLIPPERS, {**asked, "platforms": sorted(profile.platforms)})).one()
+    ids, standings = columns.integers(row.ids), np.array((row.standings or "").split(","), dtype=np.object_)
+    return ids, standings, rank_clippers(profile, _clippers(row))
 
 
 async def _offer(connection: AsyncConnection, book_id: int, offer_id: int) -> tuple[OfferProfile, str]:

@@ -146,16 +146,18 @@ async def list_own_events(
     clipper_id: int,
     *,
     subject: str | None = None,
+    subject_id: int | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[OwnEvent]:
-    """What happened to a clipper's own things with every host, newest first; never a host's cases."""
+    """What happened to a clipper's own things with every host, or to one thing, newest first; never a host's cases."""
     its = events.c
     chosen = select(*(its[name] for name in OwnEvent.__struct_fields__)).where(
         its.clipper_id == clipper_id, its.subject.in_(OWN_SUBJECTS)
     )
-    if subject is not None:
-        chosen = chosen.where(its.subject == subject)
+    for column, value in ((its.subject, subject), (its.subject_id, subject_id)):
+        if value is not None:
+            chosen = chosen.where(column == value)
     if before is not None:
         chosen = chosen.where(its.event_id < before)
     rows = await connection.execute(chosen.order_by(its.event_id.desc()).limit(limit))

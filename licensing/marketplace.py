@@ -283,7 +283,7 @@ _DETAILS = text("""
                    AND mine.offer_id = offer.offer_id AND mine.clipper_id = :clipper_id
                    AND mine.state = 'submitted') THEN 'applied'
                ELSE 'none' END AS standing,
-           GREATEST(offer.quota - place.taken, 0) AS places_left
+           CASE WHEN offer.quota IS NOT NULL THEN GREATEST(offer.quota - place.taken, 0) END AS places_left
     FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS asked (offer_id, position)
     JOIN licensing.offers AS offer ON offer.offer_id = asked.offer_id
     CROSS JOIN LATERAL (

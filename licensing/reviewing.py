@@ -152,6 +152,12 @@ _QUEUE = text("""
     LIMIT :limit
 """)
 
+_WAITING = text("""
+    SELECT count(*) FROM licensing.submissions
+    WHERE book_id = :book_id AND state IN ('identified', 'unrecognised')
+      AND state IN ('submitted', 'identifying', 'identified', 'unrecognised')
+""")  # the second list is that of the index
+
 
 async def list_to_review(
     connection: AsyncConnection, book_id: int, *, after: int | None = None, limit: int = 100
@@ -159,6 +165,11 @@ async def list_to_review(
     """What a person is to look at, by `review_by`, then those that can wait; those that come after a given one."""
     rows = await connection.execute(_QUEUE, {"book_id": book_id, "after": after, "limit": limit})
     return [submission_of(row) for row in rows]
+
+
+async def count_to_review(connection: AsyncConnection, book_id: int) -> int:
+    """How many wait for a person."""
+    return await connection.scalar(_WAITING, {"book_id": book_id}) or 0
 
 
 async def approve(

@@ -1,6 +1,7 @@
 """The room's tables as SQLAlchemy Core sees them.
 
-What they mean and the rules they hold stand in `migrations/sql/0005_licensing.up.sql`.
+What they mean and the rules they hold stand in `migrations/sql/0005_licensing.up.sql`, and of notices in
+`0012_notices.up.sql`.
 """
 
 from sqlalchemy import (
@@ -529,4 +530,14 @@ webhook_attempts = Table(
         [webhook_deliveries.c.book_id, webhook_deliveries.c.delivery_id],
         name="webhook_attempts_delivery",
     ),
+)
+
+notice_settings = Table(
+    "notice_settings",
+    metadata,
+    Column("party_id", BigInteger, ForeignKey(parties.c.party_id), primary_key=True, autoincrement=False),
+    Column("subjects", NAMES, nullable=False),
+    Column("own_acts", Boolean, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    made("changed_at"),
 )

@@ -4,6 +4,7 @@ SettlementError
 ├── invalid: the request cannot be obeyed whatever there is
 │   ├── InvalidResolution       says of no sales, or of no grant, that they go together
 │   ├── InvalidClose            a month that is none, or no reason where one is asked for
+│   ├── InvalidSettling         parked rows without a reason why they may be left
 │   ├── InvalidOrder            a payment that no rail could be told to make
 │   ├── InvalidAdjustment       of no amount, in no direction, or without a reason
 │   ├── InvalidRemittance       of no amount, of another day, or of a marketplace that owes nothing
@@ -32,6 +33,7 @@ SettlementError
 │   ├── ExceptionsOpen          and nobody has said why the month is closed over them
 │   ├── StatementsOutdated      the books have moved since they were drafted
 │   ├── StatementsDiffer        the lines do not make up what the ledger says
+│   ├── AlreadySettled          rows of a report that are not parked, or settled before
 │   ├── AlreadyDecided          approved, refused or withdrawn before
 │   ├── MoreThanRecoverable     a write-off of more than the party owes
 │   ├── RemittanceDiffers       the reference was recorded before, with other facts
@@ -179,6 +181,13 @@ class StatementsOutdated(Conflict):
 
 class StatementsDiffer(Conflict):
     usual_rule = "opening and lines do not make up the balance of the ledger"
+
+
+class InvalidSettling(Invalid): ...
+
+
+class AlreadySettled(Conflict):
+    usual_rule = "rows that are parked, and that nobody has settled before"
 
 
 class AlreadyDecided(Conflict):

@@ -114,9 +114,7 @@ async def explain(connection: AsyncConnection, book_id: int, sale_id: int) -> Ex
 
 async def explain_own(connection: AsyncConnection, clipper_id: int, sale_id: int) -> Explained:
     """As the clipper may see it. Raises SaleNotFound where it is not the clipper's."""
-    book_id = await connection.scalar(_OWN, {"clipper": clipper_id, "sale": sale_id})
-    if book_id is None:
-        raise SaleNotFound("sale", sale_id)
+    book_id = await book_of_own(connection, clipper_id, sale_id)
     found = await explain(connection, book_id, sale_id)
     sale = found.sale
     accounts = (await confirmed_accounts(connection, [clipper_id]))[clipper_id]
@@ -132,6 +130,14 @@ async def explain_own(connection: AsyncConnection, clipper_id: int, sale_id: int
         found.working,
         [msgspec.structs.replace(each, description=None) for each in found.entries if each.entry_id in shown],
     )
+
+
+async def book_of_own(connection: AsyncConnection, clipper_id: int, sale_id: int) -> int:
+    """In whose book a clipper's sale is. Raises SaleNotFound where it is not the clipper's."""
+    book_id = await connection.scalar(_OWN, {"clipper": clipper_id, "sale": sale_id})
+    if book_id is None:
+        raise SaleNotFound("sale", sale_id)
+    return int(book_id)
 
 
 async def _told(connection: AsyncConnection, book_id: int, sale: Sale) -> list[Told]:

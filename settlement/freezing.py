@@ -38,10 +38,11 @@ async def freeze_due(
 
 # SQL --------------------------------------------------------------------------------------------------------
 
-_OVER = """
+OVER = """
     claim.book_id = sale.book_id AND claim.grant_id = sale.grant_id
     AND (claim.submission_id IS NULL OR claim.submission_id = sale.submission_id)
 """
+"""That a sale is one of those over which a claim is."""
 _CLAIMED = "SELECT FROM licensing.claims AS claim WHERE {} AND {}"
 _GRANTS = "grant_id = ANY (ARRAY (SELECT grant_id FROM licensing.claims WHERE book_id = :book_id AND {}))"
 """What the planner can look up, before it asks which claim."""
@@ -51,14 +52,14 @@ _FORFEIT = Step(
     "Claims upheld: clippers' parts to the host",
     waiting(f"""
         clipper_part <> 0 AND {_GRANTS.format(UPHELD)}
-        AND EXISTS ({_CLAIMED.format(UPHELD, _OVER)} AND sale.sold_at < claim.decided_at)
+        AND EXISTS ({_CLAIMED.format(UPHELD, OVER)} AND sale.sold_at < claim.decided_at)
     """),
 )
 _UNFREEZE = Step(
-    "unfrozen", "Claims ended", waiting(f"stage = 'frozen' AND NOT EXISTS ({_CLAIMED.format(RUNNING, _OVER)})")
+    "unfrozen", "Claims ended", waiting(f"stage = 'frozen' AND NOT EXISTS ({_CLAIMED.format(RUNNING, OVER)})")
 )
 _FREEZE = Step(
     "frozen",
     "Claims opened",
-    waiting(f"stage <> 'frozen' AND {_GRANTS.format(RUNNING)} AND EXISTS ({_CLAIMED.format(RUNNING, _OVER)})"),
+    waiting(f"stage <> 'frozen' AND {_GRANTS.format(RUNNING)} AND EXISTS ({_CLAIMED.format(RUNNING, OVER)})"),
 )

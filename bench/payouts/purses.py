@@ -11,7 +11,7 @@ from ledger.books import open_book
 from ledger.entries import Line, NewEntry, post_batch
 from settlement.suspense import book_today
 
-_MARKET = "assets:marketplace:tiktok"
+_RAIL = "assets:stripe"
 _AT_ONCE = 1000
 
 
@@ -41,12 +41,12 @@ async def _owe(engine: AsyncEngine, book_id: int, parties: range) -> int:
     lines = [Line(account, "USD", -amount) for account, amount in amounts.items()]
     async with engine.begin() as connection:
         names = [NewAccount(line.account, "USD") for line in lines]
-        await ensure_accounts(connection, book_id, [NewAccount(_MARKET, "USD"), *names])
+        await ensure_accounts(connection, book_id, [NewAccount(_RAIL, "USD"), *names])
         entry = NewEntry(
             idempotency_key=f"earned:{parties.start}",
             effective_on=await book_today(connection, book_id),
-            description="Earned",
-            lines=(Line(_MARKET, "USD", total), *lines),
+            description="Earned, and paid in by the marketplace",
+            lines=(Line(_RAIL, "USD", total), *lines),
         )
         await post_batch(connection, book_id, [entry])
     return total

@@ -49,13 +49,13 @@ async def measure_closing(on: Ground, folder: Path, lines: int = LINES, papers: 
     async with on.service(_DATABASE) as engine:
         book_id = await opened_book(engine, on, _DATABASE, "month")
         await imported(engine, Storage((folder / "objects").as_uri()), book_id, path, DAY)
-        drafted, closed = await _closed(engine, book_id)
+        drafted, closed = await close_month(engine, book_id)
         longest, statement_ms = await _page_ms(engine, book_id)
         pdf_per_s = await _pdf_per_s(engine, book_id, folder / "papers", papers)
     return ClosingCosts(closed, statement_ms, pdf_per_s, drafted, longest)
 
 
-async def _closed(engine: AsyncEngine, book_id: int) -> tuple[int, float]:
+async def close_month(engine: AsyncEngine, book_id: int) -> tuple[int, float]:
     """How many statements, and the seconds it took; as two people do it, each step a transaction."""
     start = time.perf_counter()
     async with engine.begin() as connection:

@@ -192,6 +192,8 @@ def _statements(book_id: int) -> list[str]:
                 handles, effective_at, recorded_at, actor)
             SELECT book_id, grant_id, 1, 'accepted', state, 1, starts_at, handles, starts_at, starts_at, 'bench'
             FROM licensing.grants WHERE {its}""",
+        f"""INSERT INTO media.clips (book_id, clip_id, title, state, duration_s, submitted_by) OVERRIDING SYSTEM VALUE
+            SELECT {book_id}, clip, 'A clip', 'unrecognised', 20, 'bench' FROM generate_series(0, {CLIPS} - 1) AS clip""",
         f"""INSERT INTO licensing.submissions (book_id, grant_id, clipper_id, clip_id, title, caption, state, on_screen,
                 disclosed, submitted_by)
             SELECT book_id, grant_id, clipper_id, clip, 'A clip', '#ad', 'live', false, 'caption', 'bench'

@@ -1,11 +1,11 @@
 """The audit trail: who did what, when, from where. Append-only, held by the database."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,18 +49,46 @@ async def record(connection: AsyncConnection, event: Event) -> None:
     await connection.execute(insert(audit_events).values(**vars(event)))
 
 
+@dataclass(frozen=True)
+class Sought:
+    """Which events are looked for; None is any. `action` is one, or those that begin with it: `user`, `user.role`.
+
+    `since` is the first moment, `until` the first that is too late.
+    """
+
+    actor: str | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 async def list_events(
     connection: AsyncConnection,
     *,
     books: Collection[int] | None = None,
+    sought: Sought = Sought(),
     before: int | None = None,
     limit: int = 100,
 ) -> list[RecordedEvent]:
     """Newest first, those before the event with id `before`; of these books only, or None for everything."""
-    chosen = select(audit_events).order_by(audit_events.c.event_id.desc()).limit(limit)
+    its = audit_events.c
+    chosen = select(audit_events).where(*_conditions(sought)).order_by(its.event_id.desc()).limit(limit)
     if before is not None:
-        chosen = chosen.where(audit_events.c.event_id < before)
+        chosen = chosen.where(its.event_id < before)
     if books is not None:
-        chosen = chosen.where(audit_events.c.book_id.in_(books))
+        chosen = chosen.where(its.book_id.in_(books))
     rows = (await connection.execute(chosen)).mappings()
     return [RecordedEvent(**{**row, "ip": row["ip"] and str(row["ip"])}) for row in rows]
+
+
+def _conditions(sought: Sought) -> Iterator[ColumnElement[bool]]:
+    its = audit_events.c
+    if sought.actor:
+        yield its.actor == sought.actor
+    if sought.action:
+        below = its.action.startswith(f"{sought.action}.", autoescape=True)
+        yield or_(its.action == sought.action, below)
+    if sought.since is not None:
+        yield its.at >= sought.since
+    if sought.until is not None:
+        yield its.at < sought.until

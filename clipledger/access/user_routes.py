@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.access import roles, users
@@ -17,6 +17,12 @@ from clipledger.web.unit_of_work import UnitOfWork
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 
 _MANAGE = {"scope": "access:manage"}
+_Named = Annotated[
+    str | None,
+    QueryParameter(
+        pattern="^[^\\x00\\ud800-\\udfff]{0,200}$", description="In whose name or e-mail address this stands."
+    ),
+]
 
 
 class NewUser(msgspec.Struct):
@@ -49,23 +55,23 @@ class UserView(msgspec.Struct):
 async def add(data: JSONBody[NewUser], connection: NamedDependency[AsyncConnection]) -> Response[UserView]:
     """Without a role the user can log in, and no more."""
     user = await users.add_user(connection, data.email, data.password, data.name)
-    view = (await _views(connection, [user]))[0]
+    view = (await views_of(connection, [user]))[0]
     return Response(view, headers={"Location": f"/v1/users/{user.user_id}"})
 
 
 @get("/users", opt=_MANAGE, summary="All users")
 async def list_all(
-    connection: NamedDependency[AsyncConnection], limit: Limit = 100, cursor: Cursor = None
+    connection: NamedDependency[AsyncConnection], named: _Named = None, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[UserView]:
     """Oldest first, the disabled too."""
-    found = await users.list_users(connection, number_of(cursor) or 0, limit + 1)
-    return page_of(await _views(connection, found), limit, lambda user: user.user_id)
+    found = await users.list_users(connection, number_of(cursor) or 0, limit + 1, named=named)
+    return page_of(await views_of(connection, found), limit, lambda user: user.user_id)
 
 
 @get("/users/{user_id:int}", opt=_MANAGE, summary="One user")
 async def show(user_id: FromPath[int], connection: NamedDependency[AsyncConnection]) -> UserView:
     """With the roles they hold."""
-    return (await _views(connection, [await users.get_user(connection, user_id)]))[0]
+    return (await views_of(connection, [await users.get_user(connection, user_id)]))[0]
 
 
 @post(
@@ -76,7 +82,7 @@ async def show(user_id: FromPath[int], connection: NamedDependency[AsyncConnecti
 )
 async def disable(user_id: FromPath[int], connection: NamedDependency[AsyncConnection]) -> UserView:
     """Their sessions end and their keys stop working at once."""
-    return (await _views(connection, [await users.disable_user(connection, user_id)]))[0]
+    return (await views_of(connection, [await users.disable_user(connection, user_id)]))[0]
 
 
 @post(
@@ -87,7 +93,7 @@ async def disable(user_id: FromPath[int], connection: NamedDependency[AsyncConne
 )
 async def enable(user_id: FromPath[int], connection: NamedDependency[AsyncConnection]) -> UserView:
     """Keys that were not revoked work again."""
-    return (await _views(connection, [await users.enable_user(connection, user_id)]))[0]
+    return (await views_of(connection, [await users.enable_user(connection, user_id)]))[0]
 
 
 @post(
@@ -105,7 +111,7 @@ async def grant(
     """Granting it twice changes nothing."""
     unit.detail = {"role": data.role, "book": data.book}
     await roles.grant_role(connection, user_id, data.role, data.book)
-    return (await _views(connection, [await users.get_user(connection, user_id)]))[0]
+    return (await views_of(connection, [await users.get_user(connection, user_id)]))[0]
 
 
 @delete(
@@ -126,6 +132,7 @@ async def withdraw(
     await roles.withdraw_role(connection, user_id, role, book)
 
 
-async def _views(connection: AsyncConnection, found: list[User]) -> list[UserView]:
+async def views_of(connection: AsyncConnection, found: list[User]) -> list[UserView]:
+    """With the roles that each holds."""
     held = await roles.held_roles(connection, [user.user_id for user in found])
     return [UserView(**vars(user), roles=held[user.user_id]) for user in found]

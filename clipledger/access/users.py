@@ -9,7 +9,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import ColumnElement, RowMapping, delete, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -67,9 +67,14 @@ async def get_user(connection: AsyncConnection, user_id: int) -> User:
     return await _one(connection, users.c.user_id == user_id, "user_id", str(user_id))
 
 
-async def list_users(connection: AsyncConnection, after: int = 0, limit: int = 100) -> list[User]:
-    """In order of their ids, those after `after`."""
+async def list_users(
+    connection: AsyncConnection, after: int = 0, limit: int = 100, *, named: str | None = None
+) -> list[User]:
+    """In order of their ids, those after `after`; all, or those in whose name or e-mail address this stands."""
     chosen = select(*_COLUMNS).where(users.c.user_id > after).order_by(users.c.user_id).limit(limit)
+    if named:
+        said = {"other": named, "autoescape": True}
+        chosen = chosen.where(or_(users.c.name.icontains(**said), users.c.email.icontains(**said)))
     return [_user(row) for row in (await connection.execute(chosen)).mappings()]
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from asyncio.subprocess import Process
 from collections.abc import Coroutine
+from typing import IO
 
 import click
 import psycopg
@@ -54,7 +55,15 @@ def serve() -> None:
         if not Settings.from_environment().database_url:
             database.migrate(urls.owner)
         _require_schema(urls)
-        ended = asyncio.run(_supervise())
+        serve_until_stopped()
+
+
+def serve_until_stopped(said: IO[str] | None = None) -> None:
+    """Run the parts with this process's environment until a signal arrives; their logs go to `said`, where it is given.
+
+    Raises ClickException where one ends by itself.
+    """
+    ended = asyncio.run(_supervise(said))
     if ended:
         raise click.ClickException(f"{ended} ended by itself, so everything was stopped; the log says why")
 
@@ -141,12 +150,12 @@ async def _until_stopped(part: Coroutine[None, None, None]) -> None:
 # All three together ----------------------------------------------------------------------------------------
 
 
-async def _supervise() -> str | None:
+async def _supervise(said: IO[str] | None) -> str | None:
     """Run the parts until a signal arrives, or until one ends by itself, whose name is returned."""
     stopped = asyncio.Event()
     for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    parts = {name: await _start(name) for name in PARTS}
+    parts = {name: await _start(name, said) for name in PARTS}
     waiting = {asyncio.ensure_future(part.wait()): name for name, part in parts.items()}
     ended, _ = await asyncio.wait(
         {*waiting, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED
@@ -155,7 +164,7 @@ async def _supervise() -> str | None:
     return None if stopped.is_set() else next(waiting[task] for task in ended if task in waiting)
 
 
-async def _start(name: str) -> Process:
+async def _start(name: str, said: IO[str] | None) -> Process:
     """In a session of its own: Ctrl-C reaches the supervisor alone, which then stops each part once.
 
     The part's stdin is a pipe whose breaking stops it too: `kill -9` of the supervisor leaves no orphan.
@@ -163,6 +172,8 @@ async def _start(name: str) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "clipledger", name, "--until-orphaned"),
         stdin=asyncio.subprocess.PIPE,
+        stdout=said,
+        stderr=said,
         start_new_session=True,
     )
 

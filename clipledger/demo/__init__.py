@@ -26,6 +26,8 @@ The month: a host's sales go through the books.
 story.py      the story: what is done, what is shown, what must have come out
 month.py      a host's month as ledger entries
 
+visitors_video.py   the visitor's own recording, in place of the stream that is drawn
+guests.py     who may look at what is left of it in the browser
 stage.py      the database in which the last three are told, and the host's book
 paper.py      how all look on a terminal
 checks.py     what happens when a result is not what it must be

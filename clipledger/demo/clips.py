@@ -1,7 +1,7 @@
 """Clips as clippers cut them from a stream, each edited in another way, with what identification must find in them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -110,6 +110,20 @@ CLIPS = (
     NewClip("bo", "mirrored, border, music", ((92.0, 110.0),), _mirrored_with_border, mirrored=True),
     NewClip("chen", "two cuts, zoomed, blurred bars, face", ((124.0, 134.0), (150.0, 162.0)), _blurred_with_face),
 )
+_CUT_FROM = 180.0
+"""Seconds of the stream that they are cut from."""
+
+
+def clips_of(seconds: float) -> tuple[NewClip, ...]:
+    """The same clips of a stream of another length: at the same parts of it, and shorter where it is."""
+    pace = seconds / _CUT_FROM
+    return tuple(
+        replace(
+            clip, taken=tuple((start * pace, start * pace + (end - start) * min(1, pace)) for start, end in clip.taken)
+        )
+        for clip in CLIPS
+    )
+
 
 STRANGERS_CLIP = NewClip("stranger", "another host's stream", ((4.0, 22.0),), _as_it_is)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from clipledger.demo.checks import must
-from clipledger.demo.clips import CLIPS, cut
+from clipledger.demo.clips import clips_of, cut
 from clipledger.demo.findings import FARTHEST_OFF
 from clipledger.demo.paper import clock, from_here
 from clipledger.demo.stage import Stage
@@ -57,7 +57,7 @@ class _Using:
         self.paper = stage.paper
         self.book_id = stage.book.book_id
         self.storage = Storage(stage.settings.media_storage)
-        self.clip = CLIPS[0]
+        self.clip = clips_of(stage.seconds)[0]
 
     async def submit(self) -> None:
         self.paper.chapter("Ana submits a clip")

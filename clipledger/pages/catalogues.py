@@ -1,4 +1,4 @@
-"""The catalogues of the pages' messages: one for each space, and `shell` for what all share.
+"""The catalogues of the pages' messages: one for each space, `shell` for what all share, `problems` for refusals.
 
 `make words` writes into them what is new in the code and the templates, and drops what is gone; what then has no
 translation is for somebody to write.
@@ -6,12 +6,15 @@ translation is for somebody to write.
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from clipledger.pages import refusal_messages
 from clipledger.pages.languages import CATALOGUES, LANGUAGES
+from clipledger.pages.refusals import TITLES
 
 HERE = Path(__file__).parent
 SPACES = ("clipper", "host", "finance", "operator")
@@ -28,6 +31,10 @@ def messages() -> dict[str, set[str | tuple[str, ...]]]:
         parts = Path(path).parts
         place = parts[1] if parts[0] == "templates" else parts[0]
         found[place if place in SPACES else "shell"].add(message)
+    found["problems"] = {
+        *refusal_messages.rules(),
+        *map(refusal_messages.title_of, refusal_messages.codes() - {*TITLES}),
+    }
     return {name: said if name == "shell" else said - found["shell"] for name, said in found.items()}
 
 
@@ -67,8 +74,15 @@ def renew() -> None:
         if language == "en":
             continue
         for name, wanted in messages().items():
-            with (CATALOGUES / language / f"{name}.po").open("wb") as file:
-                write_po(file, renewed(language, name, wanted), width=_WIDTH, omit_header=True, sort_output=True)
+            _write(CATALOGUES / language / f"{name}.po", renewed(language, name, wanted))
+
+
+def _write(path: Path, catalog: Catalog) -> None:
+    """Whole or not at all, for others may read it, or do the same, at this moment."""
+    with NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        write_po(file, catalog, width=_WIDTH, omit_header=True, sort_output=True)
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
 
 
 if __name__ == "__main__":

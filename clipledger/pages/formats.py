@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel import Locale, dates, numbers
+from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.lists import format_list
 
 from clipledger.pages.languages import Language, locale_of
@@ -37,6 +37,21 @@ class Formats:
         """Minor units with the currency's sign: `CN¥1,234.50`, `−US$3.00`."""
         return _money(amount, currency, self.language)
 
+    def currency(self, code: str) -> str:
+        """What it is called: `Chinese yuan` for CNY."""
+        return numbers.get_currency_name(code, locale=self._locale)
+
+    def country(self, code: str) -> str:
+        """By its ISO 3166 code: `Spain` for ES."""
+        return str(self._locale.territories.get(code, code))
+
+    def tongue(self, tag: str) -> str:
+        """A language by its BCP 47 tag: `Chinese` for zh."""
+        try:
+            return Locale.parse(tag, sep="-").get_display_name(self._locale) or tag
+        except (ValueError, UnknownLocaleError):
+            return tag
+
     def number(self, value: int) -> str:
         """With its thousands apart."""
         return numbers.format_decimal(value, locale=self._locale).replace("-", MINUS)
@@ -52,7 +67,9 @@ class Formats:
         return self.percent(Fraction(rate, _PPM), 4)
 
     def day(self, day: date) -> str:
-        """`14 Oct 2026`."""
+        """`14 Oct 2026`; of a moment, in the page's time zone."""
+        if isinstance(day, datetime):
+            day = day.astimezone(ZoneInfo(self.zone)).date()
         return dates.format_date(day, "medium", locale=self._locale)
 
     def month(self, month: str | date) -> str:
@@ -85,8 +102,9 @@ class Formats:
         return f"{head}:{seconds % 60:02}.{rest // 100}"
 
     def size(self, octets: int) -> str:
-        """Of a file, in megabytes: `13.2 MB`."""
-        return f"{numbers.format_decimal(Decimal(octets) / 1_000_000, '#,##0.#', self._locale)} MB"
+        """Of a file or a disk, in megabytes, or in gigabytes: `13.2 MB`."""
+        unit, name = (10**9, "GB") if octets >= 10**9 else (10**6, "MB")
+        return f"{numbers.format_decimal(Decimal(octets) / unit, '#,##0.#', self._locale)} {name}"
 
     def listed(self, words: list[str]) -> str:
         """`a, b and c`."""

@@ -55,5 +55,7 @@ def translations_of(language: Language) -> Translations:
         compiled = BytesIO()
         write_mo(compiled, catalogue)
         compiled.seek(0)
-        whole.merge(Translations(compiled))
+        one = Translations(compiled)
+        whole.merge(one)
+        whole.plural = one.plural  # else it would count as English does
     return whole

@@ -57,6 +57,7 @@ MENUS: Mapping[Space, tuple[Item, ...]] = {
     "clipper": (
         Item("", N_("Earnings"), "party:read"),
         Item("/clips", N_("Clips"), "party:read"),
+        Item("/submit", N_("Hand in a clip"), "party:write"),
         Item("/statements", N_("Statements"), "party:read"),
         Item("/payouts", N_("Payouts"), "party:read"),
         Item("/offers", N_("Find offers"), "party:read"),

@@ -42,7 +42,8 @@ class Answer:
     @property
     def value(self) -> Any:
         """The JSON in it; None where there is none."""
-        return msgspec.json.decode(self.content) if self.content else None
+        is_json = any(name.lower() == b"content-type" and b"json" in value for name, value in self.headers)
+        return msgspec.json.decode(self.content) if self.content and is_json else None
 
     @property
     def problem(self) -> ProblemDetails | None:
@@ -129,4 +130,5 @@ def path_of(scope: HTTPScope) -> str:
 
 def own_path(wanted: str) -> str:
     """A path of ours, whatever a form or an address asks for."""
-    return wanted if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) else "/"
+    plain = wanted.isprintable() and wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if plain else "/"

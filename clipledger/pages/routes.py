@@ -7,9 +7,10 @@ A form goes to the page it stands on. What it asks for is an operation of the AP
 for everybody (`clipledger.pages.operations`). A refusal shows the page again, with what was typed and what is wrong.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from http import HTTPStatus
 from http.cookies import SimpleCookie
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,7 +20,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.enums import RequestEncodingType
 from litestar.response import Redirect
 
-from clipledger.pages.forms import Sent, read_form
+from clipledger.pages.forms import MalformedForm, Sent, read_form
 from clipledger.pages.navigation import Space
 from clipledger.pages.operations import Answer, call, from_form, json_of, own_path, path_of
 from clipledger.pages.templates import POLICY
@@ -42,9 +43,11 @@ def page(
     scope: str | None = None,
     public: bool = False,
     largest_body: int = DEFAULT_LIMIT,
+    takes: Callable[..., Awaitable[Response[Any]]] | None = None,
 ) -> Callable[[Callable[..., Any]], Router]:
     """A page at these addresses, for who holds the scope there; without one, for everybody who is logged in, or, where
-    it is `public`, for everybody. Forms may send `largest_body` octets.
+    it is `public`, for everybody. Forms may send `largest_body` octets; `takes` does with them what is more than
+    `submit` does.
     """
     who = {"scope": scope} if scope else {"public": True} if public else {"authenticated": "session"}
     opt = {**who, PAGE: True, "space": space}
@@ -54,7 +57,7 @@ def page(
         shown = get(paths, opt=opt, media_type=MediaType.HTML)(handler)
         taken = post(
             paths, opt={**opt, "form": True, "idempotency": False}, request_max_body_size=largest_body, status_code=200
-        )(submit)
+        )(takes or submit)
         return Router(
             "",
             route_handlers=[shown, taken],
@@ -67,12 +70,24 @@ def page(
 
 async def submit(request: _Request, session_cookie: NamedDependency[SessionCookie]) -> Response[Any]:
     """What every page does with a form that it is sent."""
+    sent, file = await sent_form(request)
+    return await after(request, session_cookie, sent, await asked(request, sent, file))
+
+
+async def sent_form(request: _Request) -> tuple[Sent, UploadFile | None]:
+    """A form of ours, and its file. Raises Problem 403 where it comes from elsewhere, 400 where it makes no sense."""
     if request.headers.get("sec-fetch-site") == "cross-site":
         raise Problem(403, "form-of-another-site", "This form was sent by another site.")
     members, file = await _members_of(request)
-    sent = read_form(members)
-    answer = await _asked(request, sent, file)
-    if answer.good and sent.own.get("_next"):
+    try:
+        return read_form(members), file
+    except MalformedForm as error:
+        raise Problem(400, "malformed-form", "The fields of the form don't go together.") from error
+
+
+async def after(request: _Request, session_cookie: SessionCookie, sent: Sent, answer: Answer) -> Response[Any]:
+    """Where the form leads when its operation is done; else the page once more, with what came of it."""
+    if answer.good and sent.own.get("_next") and not sent.looks:
         return _gone_on(sent, answer, session_cookie)
     outcome = Outcome(sent, answer.problem, answer.value if answer.good else None)
     shown = await call(request, "GET", path_of(request.scope), state={SENT: outcome})
@@ -82,20 +97,25 @@ async def submit(request: _Request, session_cookie: NamedDependency[SessionCooki
     )
 
 
-async def _asked(request: _Request, sent: Sent, file: UploadFile | None) -> Answer:
+async def asked(request: _Request, sent: Sent, file: UploadFile | None = None) -> Answer:
+    """What the form's operation answers."""
     if sent.method not in _METHODS or not sent.path.startswith("/v1/"):
         raise Problem(400, "malformed-form", "The form names no operation.")
-    headers = {"Idempotency-Key": sent.own.get("_key", ""), "X-CSRF-Token": sent.own.get("_csrf", "")}
-    body = json_of(sent.body) if sent.body else None
+    key = token_urlsafe() if sent.looks else sent.own.get("_key", "")
+    headers = {"Idempotency-Key": key, "X-CSRF-Token": sent.own.get("_csrf", "")}
+    if sent.own.get("_edition"):
+        headers["If-Match"] = sent.own["_edition"]
+    body = json_of(sent.body) if sent.body or sent.has_members else None
     if file is not None:
-        body = _blocks(file)
-        headers["Content-Type"] = "application/octet-stream"
+        body = blocks_of(file)
+        headers["Content-Type"] = sent.own.get("_type") or "application/octet-stream"
     elif body is not None:
         headers["Content-Type"] = "application/json"
     return await call(request, sent.method, sent.path, query=sent.query, headers=headers, body=body, state=from_form())
 
 
-async def _blocks(file: UploadFile) -> AsyncIterator[bytes]:
+async def blocks_of(file: UploadFile) -> AsyncIterator[bytes]:
+    """What is in it, bit by bit."""
     while block := await file.read(_BLOCK):
         yield block
 
@@ -106,8 +126,8 @@ async def _members_of(request: _Request) -> tuple[list[tuple[str, str]], UploadF
     `?name@file`, a parameter that takes the name of the file, gets it.
     """
     if request.content_type[0] != RequestEncodingType.MULTI_PART:
-        return parse_qsl((await request.body()).decode(), keep_blank_values=True), None
-    items = (await request.form()).multi_items()
+        return parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True), None
+    items = list((await request.form()).items())  # in their order
     file = next((value for name, value in items if name == "_body" and isinstance(value, UploadFile)), None)
     named = file.filename if file else ""
     texts = [(name, named if name.endswith("@file") else str(value)) for name, value in items if name != "_body"]
@@ -134,4 +154,6 @@ def _next_of(sent: Sent, answer: Answer) -> str:
     members = answer.value if answer.content and isinstance(answer.value, dict) else {}
     for name, value in members.items():
         wanted = wanted.replace(f"{{{name}}}", str(value))
+        for inner, its in value.items() if isinstance(value, dict) else ():
+            wanted = wanted.replace(f"{{{name}.{inner}}}", str(its))
     return own_path(wanted)

@@ -72,6 +72,7 @@ def create_app(
             "session_cookie": Provide(lambda: session_cookie, sync_to_thread=False),
             "storage": Provide(lambda: storage, sync_to_thread=False),
             "folders": Provide(lambda: settings.media_folders, sync_to_thread=False),
+            "settings": Provide(lambda: settings, sync_to_thread=False),
             "webhooks_private": Provide(lambda: settings.webhooks_private, sync_to_thread=False),
             "public_url": Provide(lambda: settings.public_url, sync_to_thread=False),
             "people": Provide(Users, sync_to_thread=False),

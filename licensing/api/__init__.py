@@ -18,11 +18,13 @@ from licensing.api import (
     cases,
     certificates,
     claims,
+    clip_pictures,
     events,
     grants,
     handles,
     judge,
     matching,
+    notices,
     offers,
     parties,
     policies,
@@ -38,10 +40,10 @@ _TAGS: dict[str, tuple[ModuleType, ...]] = {
     "offers": (offers, policies, matching),
     "applications": (applications,),
     "grants": (grants, bulk, certificates),
-    "submissions": (submissions, publications),
+    "submissions": (submissions, clip_pictures, publications),
     "sales": (judge,),
     "claims": (claims, cases),
-    "events": (events, webhooks),
+    "events": (events, notices, webhooks),
 }
 _DEPENDENCIES = {"CLIPPER_ROUTES": {"book_id": Provide(book_of_path)}}
 """Beside the front door's: where a clipper's path names a grant, a clip or a claim, `book_id` is its book."""

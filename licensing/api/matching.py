@@ -66,9 +66,9 @@ async def search(
         currency=currency,
         least_share_ppm=least_share_ppm,
     )
-    place = _place_of(cursor)
+    place = place_of(cursor)
     found, end = await marketplace.search_offers(connection, party_id, wanted, sort=sort, after=place, limit=limit)
-    return Page(found, _cursor(end))
+    return Page(found, cursor_of(end))
 
 
 @get("/offers/{offer_id:int}", opt=PARTY_READ, summary="An open offer, with the terms to accept")
@@ -89,15 +89,15 @@ async def rank(
     cursor: Cursor = None,
 ) -> Page[Candidate]:
     """Clippers without a grant of it, best first, with reasons in bands: what they sold is theirs and other hosts'."""
-    place = _place_of(cursor)
+    place = place_of(cursor)
     found, end = await candidates.rank_candidates(
         connection, book_id, offer_id, standing=standing, after=place, limit=limit
     )
-    return Page(found, _cursor(end))
+    return Page(found, cursor_of(end))
 
 
-def _place_of(cursor: str | None) -> tuple[int, int] | None:
-    """Raises InvalidQuery."""
+def place_of(cursor: str | None) -> tuple[int, int] | None:
+    """Where the page before ended. Raises InvalidQuery."""
     if cursor is None:
         return None
     match = _PLACE.fullmatch(cursor)
@@ -106,7 +106,8 @@ def _place_of(cursor: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _cursor(place: tuple[int, int] | None) -> str | None:
+def cursor_of(place: tuple[int, int] | None) -> str | None:
+    """As the next page is asked for."""
     return None if place is None else f"{place[0]}-{place[1]}"
 
 

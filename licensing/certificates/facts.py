@@ -142,7 +142,7 @@ async def _certificate(connection: AsyncConnection, row: Row[Any]) -> Certificat
         licensee=row.licensee,
         offer=row.title,
         agency=None if terms.agency is None else await _name(connection, terms.agency),
-        streams=None if terms.streams is None else await _streams(connection, row.book_id, terms.streams),
+        streams=None if terms.streams is None else await streams_of(connection, row.book_id, terms.streams),
     )
     since = row.since or row.created_at
     return Certificate(facts=facts, names=names, sha256=sha256_of(facts), state=row.state, state_since=since)
@@ -153,7 +153,8 @@ async def _name(connection: AsyncConnection, party_id: int) -> str | None:
     return name
 
 
-async def _streams(connection: AsyncConnection, book_id: int, numbers: Iterable[int]) -> tuple[Stream, ...]:
+async def streams_of(connection: AsyncConnection, book_id: int, numbers: Iterable[int]) -> tuple[Stream, ...]:
+    """The host's sources of these numbers, in their order."""
     its = sources.c
     chosen = select(its.source_id, its.title).where(its.book_id == book_id, its.source_id.in_(numbers))
     rows = await connection.execute(chosen.order_by(its.source_id))

@@ -20,7 +20,7 @@ from media.storage import Storage
 
 _Title = Annotated[str, msgspec.Meta(examples=["Red coat, 9:16"])]
 _Run = Annotated[int | None, QueryParameter(ge=1, description="An earlier identification; else the newest.")]
-_JPEG = {200: ResponseSpec(bytes, media_type="image/jpeg", generate_examples=False, description="A picture.")}
+JPEG = {200: ResponseSpec(bytes, media_type="image/jpeg", generate_examples=False, description="A picture.")}
 
 
 class UploadedClip(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +101,7 @@ async def show_matches(
     "/clips/{clip_id:int}/contact-sheet",
     opt=READ,
     media_type="image/jpeg",
-    responses=_JPEG,
+    responses=JPEG,
     summary="The clip's frames over the source's",
 )
 async def show_sheet(

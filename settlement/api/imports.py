@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, QueryParameter
+from litestar.params import Body, FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
@@ -14,7 +15,9 @@ from media.storage import Storage
 from settlement import imports, previewing
 from settlement.api.scopes import IMPORT, READ
 from settlement.imports import Import, OnFault, ParkedRow
+from settlement.parked import SettledRows, settle_rows
 from settlement.previewing import Amount, Preview
+from settlement.reasons import MOST_REASON
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes. What is longer is imported on the command line."""
@@ -43,6 +46,15 @@ _Zone = Annotated[
 _OnFault = Annotated[
     OnFault, QueryParameter(description="One row that can't be read: it is parked, or the whole file is refused.")
 ]
+
+
+class SettlingOfRows(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Why they may be left as they are, or what was done instead; `rows` by number, null for all that are open."""
+
+    reason: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=MOST_REASON, examples=["Mended, and sent again as orders-2.csv"])
+    ]
+    rows: Annotated[list[int], msgspec.Meta(min_length=1, max_length=1000, examples=[[17]])] | None = None
 
 
 class FileRequest(Request[Any, Any, Any]):
@@ -136,6 +148,23 @@ async def show_parked(
     return page_of(found, limit, lambda row: row.row_no)
 
 
+@post(
+    "/imports/{import_id:int}/parked/settle",
+    opt={**IMPORT, "action": "parked-rows.settle"},
+    status_code=200,
+    summary="Settle rows that could not be read",
+)
+async def settle(
+    import_id: FromPath[int],
+    data: JSONBody[SettlingOfRows],
+    connection: NamedDependency[AsyncConnection],
+    book_id: NamedDependency[int],
+    actor: NamedDependency[str],
+) -> SettledRows:
+    """Nothing is booked: it is on record that somebody has seen to them, and no month is closed over them any more."""
+    return await settle_rows(connection, book_id, import_id, actor, data.reason, data.rows)
+
+
 @get("/imports/{import_id:int}/posted", opt=READ, summary="What a report has posted")
 async def show_posted(
     import_id: FromPath[int], connection: NamedDependency[AsyncConnection], book_id: NamedDependency[int]
@@ -145,4 +174,4 @@ async def show_posted(
     return await previewing.posted_by(connection, book_id, import_id)
 
 
-HOST_ROUTES = [send, preview, list_all, show, show_parked, show_posted]
+HOST_ROUTES = [send, preview, list_all, show, show_parked, settle, show_posted]

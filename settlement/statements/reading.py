@@ -122,11 +122,16 @@ async def list_statements(
     month: date | None = None,
     party: str | None = None,
     currency: str | None = None,
+    state: State | None = None,
+    name: str | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[Statement]:
-    """Newest first: a book's, or those that were issued to a clipper or agency; of every revision."""
+    """Newest first: a book's, or those that were issued to a clipper or agency; of every revision. `name` is a part of
+    the party's.
+    """
     asked = {"month": month, "party": party, "currency": currency, "before": before or BIGINT_MAX, "limit": limit}
+    asked |= {"state": state, "name": name}
     query, whose = _whose(_LIST, book_id, clipper_id, agency_id)
     rows = await connection.execute(query, {**whose, **asked})
     return [_statement(row) for row in rows]
@@ -228,6 +233,8 @@ _LIST = f"""
       AND (CAST(:month AS date) IS NULL OR its.month = :month)
       AND (CAST(:party AS text) IS NULL OR its.party = :party)
       AND (CAST(:currency AS text) IS NULL OR its.currency = :currency)
+      AND (CAST(:state AS text) IS NULL OR standing.state = :state)
+      AND (CAST(:name AS text) IS NULL OR strpos(lower(its.name), lower(:name)) > 0)
       AND its.statement_id < :before
     ORDER BY its.statement_id DESC LIMIT :limit
 """

@@ -365,3 +365,11 @@ async def test_who_is_not_the_clipper_or_the_host_finds_nothing(
     ):
         answer = await client.get(path, headers=person.bearer)
         assert answer.status_code in (403, 404), path
+
+
+async def test_an_offer_without_a_quota_has_no_end_of_places(
+    app_engine: AsyncEngine, host: Host, clipper: Clipper, new_offer: NewOffer
+) -> None:
+    offer_id = await new_offer(host)
+    async with app_engine.connect() as connection:
+        assert (await offer_for_clipper(connection, clipper.clipper_id, offer_id)).places_left is None

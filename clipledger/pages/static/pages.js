@@ -5,6 +5,7 @@
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (event.submitter && event.submitter.formTarget === "_blank") return;
   if (form.dataset.sent && form.method === "post") { event.preventDefault(); return; }
   form.dataset.sent = "yes";
   for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");

@@ -1,13 +1,17 @@
 """The templates, in each language, and what every page's browser may load: our own files, and nothing of others."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import escape
 
 from clipledger.pages import plots
 from clipledger.pages.languages import LANGUAGES, Language, locale_of, translations_of
+from clipledger.pages.refusals import headline, in_language, rule
 from clipledger.pages.words import WORDS
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -30,6 +34,7 @@ def environment(language: Language) -> Environment:
     )
     translations = translations_of(language)
     made.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+    made.globals.update(_=made.globals["gettext"], gettext=_of_data(translations))
 
     def word(raw: object) -> str:
         """A word of the domain, in the language."""
@@ -37,6 +42,7 @@ def environment(language: Language) -> Environment:
         return str(translations.ugettext(WORDS[text][0])) if text in WORDS else text.replace("_", " ").replace("-", " ")
 
     made.filters.update(word=word, tone=lambda raw: WORDS.get(str(raw), ("", "quiet"))[1])
+    made.filters.update(headline=in_language(headline, language), rule=in_language(rule, language))
     made.globals.update(
         asset=asset,
         bars=plots.bars,
@@ -44,6 +50,16 @@ def environment(language: Language) -> Environment:
         others={code: name for code, name in LANGUAGES.items() if code != language},
     )
     return made
+
+
+def _of_data(translations: Translations) -> Callable[..., str]:
+    """`gettext` of what is no constant of a template, unlike `_`: it may hold what people wrote, and stays text."""
+
+    def gettext(message: object, **variables: object) -> str:
+        text = translations.ugettext(str(message))
+        return escape(text) % variables if variables else str(text)
+
+    return gettext
 
 
 @cache

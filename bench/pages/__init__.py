@@ -1,0 +1,1 @@
+"""How fast the pages are, and how heavy, with a host's whole month behind them."""

@@ -1,0 +1,1 @@
+DROP TABLE licensing.notice_settings;

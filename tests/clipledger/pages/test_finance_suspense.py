@@ -1,0 +1,86 @@
+"""Suspense: by what sales share and how old they are; a rule that is made and withdrawn; a sale explained."""
+
+from datetime import date
+
+from tests.clipledger.pages.counting_house import CountingHouse
+from tests.clipledger.pages.visitor import visiting
+from tests.settlement.till import by, facts
+
+WHY = "Lina posted it before she registered."
+
+
+async def test_what_lies_there_is_grouped_aged_and_told_why(office: CountingHouse) -> None:
+    assert "Nothing is in suspense" in (await office.see("/suspense")).text
+    lina = {"platform": "tiktok", "handle": "lina"}
+    await office.till.sell(facts(**lina, due=10_000, order_no="A-1"), facts(**lina, due=2_000), facts(due=300))
+    page = await office.see("/suspense")
+    assert page.figures()["Amount"] == "CN¥123.00"
+    assert page.rows("What one rule would clear")[0][:3] == ["tiktok:lina", "2", "CN¥120.00"]
+    rows = page.rows("Sales in suspense")
+    assert [row[1] for row in rows] == ["CN¥3.00", "CN¥20.00", "CN¥100.00"]
+    assert rows[0][2] == "nothing in the row tells whose it is"
+    assert rows[2][2:4] == ["nobody with a licence has this account", "tiktok:lina"]
+    page = await office.see("/suspense?reason=handle&by=tracking")
+    assert len(page.rows("Sales in suspense")) == 2
+    assert "None of these sales names one." in page.text
+
+
+async def test_a_rule_clears_a_group_and_is_withdrawn(office: CountingHouse) -> None:
+    await office.till.sell(facts(platform="tiktok", handle="lina", due=13_020))
+    async with visiting(office.app, office.finance) as visitor:
+        page = await visitor.get(f"{office.path}/suspense?about=handle:tiktok:lina")
+        assert page.typed("rule", "matches@text") == "handle:tiktok:lina"
+        assert f"licence {office.grant.grant_id} · active" in page.form("rule").get_text()
+        page = await visitor.send(page, "rule", reason=WHY, fields={"matches@text": "lina"}, status=422)
+        assert page.faults()
+        assert page.typed("rule", "matches@text") == "lina"
+        page = await visitor.send(page, "rule", reason=WHY, fields={"matches@text": "handle:tiktok:lina"})
+        assert "1 sale has moved in the books." in page.text
+        assert "Nothing is in suspense" in page.text
+        assert WHY in page.text
+        assert "by you" in page.text
+        (withdraw,) = (form for form in page.forms() if form.startswith("withdraw-"))
+        page = await visitor.send(page, withdraw)
+        assert page.figures()["Amount"] == "CN¥130.20"
+        assert "withdrawn" in page.text
+        page = await visitor.get(f"{office.path}/suspense", find="nobody of that name")
+        assert "No licence is found." in page.text
+
+
+async def test_a_sale_is_explained_from_terms_to_entries(office: CountingHouse) -> None:
+    (sold,) = await office.till.sell(facts(**by(office.grant), due=13_020, order_no="A-<1>"), today=date(2026, 10, 6))
+    page = await office.see(f"/sales/{sold.sale_id}")
+    assert page.title == "Order A-<1>"
+    figures = page.figures()
+    assert (figures["Commission"], figures["Ana"], figures["Host"]) == ("CN¥130.20", "CN¥74.21", "CN¥49.48")
+    assert figures["Platform fee"].startswith("CN¥6.51")
+    assert "its account is one of the licence's" in page.text
+    assert "clipper: 6/10 of the remaining 123.69" in page.text
+    ((_, because, *amounts, stage, entry),) = page.rows("What was posted")
+    assert (because, stage) == ("a report told of it, row 1", "held")
+    assert amounts == ["CN¥130.20", "CN¥74.21", "CN¥49.48", "CN¥6.51", "CN¥0.00"]
+    assert entry.startswith("entry ")
+    await office.see("/sales/999999999", status=404)
+
+
+async def test_one_sale_is_decided_by_itself(office: CountingHouse) -> None:
+    sold, other = await office.till.sell(
+        facts(platform="tiktok", handle="lina"), facts(platform="tiktok", handle="lina")
+    )
+    async with visiting(office.app, office.finance) as visitor:
+        page = await visitor.get(f"{office.path}/sales/{sold.sale_id}")
+        assert "Nobody's so far: nobody with a licence has this account." in page.text
+        page = await visitor.send(page, "sale", reason=WHY)
+        assert "It is decided, and the difference is posted." in page.text
+        assert "a person has decided it" in page.text
+    (left,) = (await office.see("/suspense")).rows("Sales in suspense")
+    assert left[0].startswith(other.order_no)
+
+
+async def test_who_may_not_decide_sees_no_form(office: CountingHouse) -> None:
+    (sold,) = await office.till.sell(facts())
+    for path in ("/suspense", f"/sales/{sold.sale_id}"):
+        assert (await office.see(path, by=office.approver)).forms() == []
+    async with visiting(office.app, office.finance, language="zh") as visitor:
+        assert (await visitor.get(f"{office.path}/suspense")).title == "挂账"
+        assert "佣金" in (await visitor.get(f"{office.path}/sales/{sold.sale_id}")).text

@@ -1,0 +1,100 @@
+"""The operator's pages about people: who they are, what they may do, and the trail of what they did."""
+
+from uuid import uuid4
+
+from litestar import Litestar
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.clipledger.front_door import Company, add_user
+from tests.clipledger.pages.visitor import visiting
+from tests.licensing.house import NewClipper
+
+
+async def test_a_person_is_added_found_and_given_a_role_that_is_withdrawn_again(
+    app: Litestar, company: Company
+) -> None:
+    email = f"{uuid4().hex}@example.com"
+    async with visiting(app, company.operator) as visitor:
+        page = await visitor.get("/operator/people")
+        page = await visitor.send(page, "user", name="Ada Ng", email=email, password="too short", status=422)
+        assert page.faults() == ["must have 12 to 1024 characters"]
+        assert page.typed("user", "email") == email
+        assert page.typed("user", "password") == ""
+        page = await visitor.send(page, "user", password="a long enough password")
+        assert page.title == "Ada Ng"
+        assert "The person is added." in page.text
+        assert "They hold no role" not in page.text
+        assert "They may log in, and no more" in page.text
+        page = await visitor.send(page, "role", role="finance", book=company.book)
+        assert page.rows("Roles")[0][:2] == ["finance", company.book]
+        page = await visitor.send(page, "withdraw-1")
+        assert "The role is withdrawn." in page.text
+        page = await visitor.get("/operator/people", named=email.upper())
+        assert [row[:4] for row in page.rows("People")] == [["Ada Ng", email, "none", "active"]]
+        assert "Nobody is called so." in (await visitor.get("/operator/people", named="nobody%_")).text
+
+
+async def test_a_role_in_the_wrong_place_is_refused_beside_the_field(app: Litestar, company: Company) -> None:
+    async with visiting(app, company.operator) as visitor:
+        page = await visitor.get(f"/operator/people/{company.reviewer.user_id}")
+        page = await visitor.send(page, "role", role="operator", book=company.book, status=422)
+        assert page.faults() == ["operator is held for every book, any other role for one"]
+        assert page.typed("role", "book") == company.book
+
+
+async def test_who_is_disabled_can_be_let_in_again(app: Litestar, company: Company, app_engine: AsyncEngine) -> None:
+    async with app_engine.begin() as connection:
+        user_id, _ = await add_user(connection)
+    async with visiting(app, company.operator) as visitor:
+        page = await visitor.send(await visitor.get(f"/operator/people/{user_id}"), "disable")
+        assert "They are kept out." in page.text
+        page = await visitor.send(page, "enable")
+        assert "They may come in again." in page.text
+
+
+async def test_a_person_becomes_a_member_and_an_agency_s_owner(
+    app: Litestar, company: Company, app_engine: AsyncEngine, new_clipper: NewClipper
+) -> None:
+    clipper = await new_clipper()
+    async with app_engine.begin() as connection:
+        user_id, _ = await add_user(connection)
+    async with visiting(app, company.operator) as visitor:
+        page = await visitor.get(f"/operator/people/{user_id}", party="0")
+        assert page.faults() == ["There is no clipper or agency of that number."]
+        page = await visitor.get(f"/operator/people/{user_id}", party=clipper.clipper_id)
+        page = await visitor.send(page, "member", role="viewer")
+        page = await visitor.send(page, "agency", name="Star MCN", fields={"languages[]@words": "zh, en"})
+        rows = page.rows("Clippers and agencies")
+        assert [row[:2] + row[3:] for row in rows] == [["Star MCN", "agency", "owner"], ["Ana", "clipper", "viewer"]]
+
+
+async def test_keys_are_listed_and_their_trail_found(app: Litestar, company: Company) -> None:
+    async with visiting(app, company.operator) as visitor:
+        page = await visitor.get(f"/operator/people/{company.finance.user_id}")
+        assert page.rows("API keys")[0][0] == "all"
+        assert "disable the person" in page.text
+
+
+async def test_the_trail_is_filtered_and_opened(app: Litestar, company: Company) -> None:
+    async with visiting(app, company.operator) as visitor:
+        page = await visitor.get("/operator/audit", by=company.operator.email, action="session")
+        first = page.rows("Audit trail")[0]
+        assert first[1] == company.operator.email
+        assert first[2].startswith("session.login Event")
+        assert "127.0.0.9" in first[2]
+        assert "Nothing was found." in (await visitor.get("/operator/audit", action="sess")).text
+        assert "Nothing was found." in (await visitor.get("/operator/audit", until="2020-01-01")).text
+        assert page.rows("Audit trail") == (
+            await visitor.get(
+                f"/operator/audit?by={company.operator.user_id}&action=session&since=2020-01-01&until=not-a-day"
+            )
+        ).rows("Audit trail")
+        assert "Nothing was found." in (await visitor.get("/operator/audit?in=no-such-book")).text
+        await visitor.get("/operator/audit", by="user:99999999999999999999")
+
+
+async def test_nobody_else_comes_in_here(app: Litestar, company: Company) -> None:
+    async with visiting(app, company.finance) as visitor:
+        for path in ("", "/people", "/policy", "/schedule", "/rails", "/appeals", "/handles"):
+            page = await visitor.get(f"/operator{path}", status=403)
+            assert page.title == "You may not do this"
