@@ -180,9 +180,11 @@ async def settle_books(context: JobContext) -> None:
     """Sales that a person, a claim or the calendar moves, in every book, and how they sold. Raises ExceptionGroup."""
     from settlement.facts import refresh_facts
     from settlement.settling import settle_due
+    from settlement.sold import refresh_sold
 
     engine = _engine(context)
-    await _one_by_one(_books(engine), {settle_due.__name__: partial(settle_due, engine)})
+    things = {do.__name__: partial(do, engine) for do in (settle_due, refresh_sold)}
+    await _one_by_one(_books(engine), things)
     await _book_by_book(engine, _books(engine), refresh_facts)
 
 

@@ -118,6 +118,7 @@ entries = Table(
         unique=True,
         postgresql_where=text("reverses IS NOT NULL"),
     ),
+    Index("entries_periods", "book_id", "period", postgresql_where=text("line_count > 0")),
     Index(
         "entries_sealing_order",
         "book_id",

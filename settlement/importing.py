@@ -32,6 +32,7 @@ from settlement.imports import Import, find_import
 from settlement.licences import Licences
 from settlement.observations import Observation, Quarantined
 from settlement.observing import Counts, Observed, copied, copied_parked, observe, write_rows
+from settlement.posted import keep_posted
 from settlement.preparing import Prepared, current, prepare, sales_of
 from settlement.readers import Report
 from settlement.sales import Sale
@@ -90,6 +91,7 @@ async def _end(engine: AsyncEngine, book_id: int, report: Import, state: str, fa
     its = update(tables.imports).where(*_its(book_id, report.import_id))
     ended = {"state": state, "failure": null() if failure is None else failure, "finished_at": func.now()}
     async with engine.begin() as connection:
+        await keep_posted(connection, book_id, report.import_id)
         await connection.execute(its.values(ended))
 
 

@@ -35,9 +35,14 @@ async def list_months(
     return [Month(**row._mapping) for row in await connection.execute(_MONTHS, asked)]
 
 
+# From one period to the next by the index: a book has few of them, and many entries.
 _MONTHS = text("""
-    WITH booked AS MATERIALIZED (
-        SELECT DISTINCT period FROM ledger.entries WHERE book_id = :book
+    WITH RECURSIVE booked AS MATERIALIZED (
+        (SELECT period FROM ledger.entries WHERE book_id = :book AND line_count > 0 ORDER BY period LIMIT 1)
+        UNION ALL
+        SELECT (SELECT period FROM ledger.entries
+                WHERE book_id = :book AND line_count > 0 AND period > booked.period ORDER BY period LIMIT 1)
+        FROM booked WHERE booked.period IS NOT NULL
     ), ends AS (
         SELECT this, least((SELECT min(period) FROM booked), min(month), this) AS first,
                greatest(max(month), this) AS last
@@ -48,7 +53,8 @@ _MONTHS = text("""
     ), lock AS MATERIALIZED (
         SELECT coalesce(max(period), '-infinity') AS through FROM ledger.period_locks WHERE book_id = :book
     ), known AS MATERIALIZED (
-        SELECT CAST(month AS date) AS month, this > month AS ended, CAST(month AS date) IN (TABLE booked) AS booked
+        SELECT CAST(month AS date) AS month, this > month AS ended,
+               EXISTS (SELECT FROM booked WHERE period = month) AS booked
         FROM ends CROSS JOIN LATERAL generate_series(first, last, interval '1 month') AS month
     ), stood AS MATERIALIZED (
         SELECT known.*, coalesce(closing.state, 'open') AS state, coalesce(closing.revision, 1) AS revision,

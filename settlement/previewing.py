@@ -1,4 +1,4 @@
-"""What a report posts, by account: before it is imported, by doing it and taking it back; afterwards, by its keys."""
+"""What a report would post, by account, before it is imported: by doing it and taking it back."""
 
 import asyncio
 from collections import Counter
@@ -17,6 +17,7 @@ from settlement.imports import Import, Request, described, digest_of, find_file,
 from settlement.licences import Licences
 from settlement.observations import Observation, Quarantined
 from settlement.observing import Counts, copied, observe, write_rows
+from settlement.posted import Amount, posted_by
 from settlement.preparing import prepare, sales_of
 from settlement.readers import read
 
@@ -24,14 +25,6 @@ MOST_ROWS = 50_000
 """Of a longer file only so many are looked at: a preview holds what it would post for as long as it takes."""
 _NUMBER = 0
 """Of an import that is taken back; real ones begin at 1."""
-
-
-class Amount(Struct, frozen=True):
-    """What moves on an account, in minor units; debits positive."""
-
-    account: str
-    currency: str
-    amount: int
 
 
 class Preview(Struct, frozen=True):
@@ -134,28 +127,10 @@ def _report(values: dict[str, Any], sha256: str, size: int) -> Import:
     return Import(**{**values, **kept, **state, "columns": tuple(values["columns"])}, finished_at=None)
 
 
-async def posted_by(connection: AsyncConnection, book_id: int, import_id: int) -> list[Amount]:
-    """What an import has posted so far, by account and currency."""
-    keys = {"book": book_id, "from": f"import:{import_id}:", "to": f"import:{import_id};"}  # ; is what follows :
-    rows = await connection.execute(_POSTED, keys)
-    return [Amount(row.code, row.currency, int(row.amount)) for row in rows]
-
-
 _INSERT = text("""
     INSERT INTO settlement.imports (
         book_id, import_id, name, sha256, size, format, columns, as_of, zone, on_fault, created_by
     ) OVERRIDING SYSTEM VALUE VALUES (
         :book, :number, :name, :sha256, :size, :format, :columns, :as_of, :zone, :on_fault, 'preview'
     )
-""")
-
-_POSTED = text("""
-    SELECT a.code, p.currency, sum(p.amount) AS amount
-    FROM ledger.entries AS e
-    JOIN ledger.postings AS p USING (book_id, entry_id)
-    JOIN ledger.accounts AS a USING (book_id, account_id)
-    WHERE e.book_id = :book AND e.idempotency_key >= :from AND e.idempotency_key < :to
-    GROUP BY 1, 2
-    HAVING sum(p.amount) <> 0
-    ORDER BY 1, 2
 """)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -51,6 +52,7 @@ imports = Table(
     Column("created_by", Text, nullable=False),
     made("created_at"),
     Column("finished_at", INSTANT),
+    Column("posted", JSONB),
     PrimaryKeyConstraint("book_id", "import_id"),
     Index("imports_file", "book_id", "sha256", unique=True, postgresql_where=text("state <> 'refused'")),
 )
@@ -102,6 +104,7 @@ parked_rows = Table(
     Column("reason", Text),
     PrimaryKeyConstraint("book_id", "import_id", "row_no"),
     ForeignKeyConstraint(["book_id", "import_id"], [imports.c.book_id, imports.c.import_id], name="parked_rows_import"),
+    Index("parked_rows_open", "book_id", "import_id", "parked_at", postgresql_where=text("settled_at IS NULL")),
 )
 
 resolutions = Table(
@@ -430,4 +433,34 @@ clicks = Table(
     made("told_at"),
     PrimaryKeyConstraint("book_id", "day", "platform", "content_id"),
     Index("clicks_of_content", "book_id", "platform", "content_id", "day"),
+)
+
+sold_periods = Table(
+    "sold_periods",
+    metadata,
+    book(),
+    Column("since", Date, nullable=False),
+    Column("kinds", ARRAY(Text), nullable=False),
+    Column("last_on", Date),
+    Column("as_of", INSTANT, nullable=False),
+    PrimaryKeyConstraint("book_id", "since"),
+)
+
+sold = Table(
+    "sold",
+    metadata,
+    book(),
+    Column("since", Date, nullable=False),
+    Column("kind", ASCII, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("currency", ASCII, nullable=False),
+    Column("key", ASCII),
+    Column("within", ASCII),
+    *(
+        Column(name, Numeric, nullable=False)
+        for name in ("gmv", "net_gmv", "commission", "host", "clipper", "agency", "platform_fee")
+    ),
+    *_amounts("lines", "orders", "returned_orders"),
+    Column("clicks", Numeric),
+    PrimaryKeyConstraint("book_id", "since", "kind", "place", "currency"),
 )

@@ -35,6 +35,8 @@ from clipledger.pages.templates import STATIC
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from media.storage import Storage
+from settlement.facts import refresh_facts
+from settlement.sold import refresh_sold
 
 _DATABASE = "bench_pages"
 _PASSWORD = "correct horse battery staple"
@@ -86,6 +88,9 @@ async def _measure(on: Ground, folder: Path, lines: int) -> list[Seen]:
         book_id = await opened_book(engine, on, _DATABASE, "lili")
         await imported(engine, Storage((folder / "objects").as_uri()), book_id, folder / "month.csv", DAY)
         await close_month(engine, book_id)
+        await refresh_sold(engine, book_id)
+        async with engine.begin() as connection:
+            await refresh_facts(connection, book_id)
         on.load(_DATABASE, [])
         starts = await _people(engine, book_id)
         settings = Settings.from_environment(

@@ -182,7 +182,8 @@ def _statements(book_id: int) -> list[str]:
             VALUES ({book_id}, 'An offer', '', 'beauty', 'bench')""",
         f"""INSERT INTO licensing.terms_versions (book_id, offer_id, version_no, terms, sha256, published_by)
             SELECT book_id, offer_id, 1, '{terms}', '{sha256_of(_TERMS)}', 'bench' FROM licensing.offers WHERE {its}""",
-        f"UPDATE licensing.offers SET version_no = 1, state = 'open', opened_at = now() WHERE {its}",
+        f"""UPDATE licensing.offers SET version_no = 1, state = 'open', opened_at = now(), licensor = 'Lili Live Ltd',
+                platforms = '{{douyin,tiktok}}', currency = 'CNY', clipper_ppm = 600000 WHERE {its}""",
         f"""INSERT INTO licensing.grants (book_id, offer_id, clipper_id, version_no, state, handles, starts_at,
                 certificate_no, created_by, accepted_at, accepted_by)
             SELECT book_id, offer_id, party_id, 1, 'active', ARRAY['tiktok:clipper' || party_id], '2026-01-01',
@@ -193,7 +194,8 @@ def _statements(book_id: int) -> list[str]:
             SELECT book_id, grant_id, 1, 'accepted', state, 1, starts_at, handles, starts_at, starts_at, 'bench'
             FROM licensing.grants WHERE {its}""",
         f"""INSERT INTO media.clips (book_id, clip_id, title, state, duration_s, submitted_by) OVERRIDING SYSTEM VALUE
-            SELECT {book_id}, clip, 'A clip', 'unrecognised', 20, 'bench' FROM generate_series(0, {CLIPS} - 1) AS clip""",
+            SELECT {book_id}, clip, 'A clip', 'unrecognised', 20, 'bench'
+            FROM generate_series(0, {CLIPS} - 1) AS clip""",
         f"""INSERT INTO licensing.submissions (book_id, grant_id, clipper_id, clip_id, title, caption, state, on_screen,
                 disclosed, submitted_by)
             SELECT book_id, grant_id, clipper_id, clip, 'A clip', '#ad', 'live', false, 'caption', 'bench'

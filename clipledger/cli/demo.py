@@ -46,19 +46,23 @@ Act = Callable[["Stage"], Awaitable[None]]
 @click.pass_context
 def demo(context: click.Context, once: bool, video: Path | None) -> None:
     """Find a livestream's clips again, license one of them, settle what it sells, and tell a host's month through the
-    books; check what comes out. Then serve the pages, for those in the story, until Ctrl-C.
+    books; check what comes out. Then trade for a year, so that there is something to look at, and serve the pages, for
+    those in the story, until Ctrl-C.
 
     It works in a folder of its own (demo/ in CLIPLEDGER_VAR), which each run makes anew, and starts an embedded
     PostgreSQL there.
     """
     if context.invoked_subcommand is not None:
         return
-    from clipledger.demo import film, licence, settlement, story
+    from clipledger.demo import film, licence, settlement, story, year
     from clipledger.demo.paper import Paper
 
     with _told() as (settings, console):
         seconds = film.tell(settings.var, Paper(console), video)
-        _tell_in_the_book(settings, console, licence.tell, settlement.tell, story.tell, seconds=seconds)
+        acts = [licence.tell, settlement.tell, story.tell]
+        if not once:
+            acts.append(year.tell)
+        _tell_in_the_book(settings, console, *acts, seconds=seconds)
     if not once:
         _serve(settings, Paper(console))
 

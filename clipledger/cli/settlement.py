@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from settlement.checking import Progress as Far
     from settlement.importing import Imported
     from settlement.imports import Import, Request
-    from settlement.previewing import Amount, Preview
+    from settlement.posted import Amount
+    from settlement.previewing import Preview
 
 _CONNECTIONS = 2
 """One holds the import, the other writes."""
@@ -91,7 +92,7 @@ def import_report(
 async def _imported(engine: AsyncEngine, storage: Storage, book: Book, asked: "Request") -> dict[str, Any]:
     from settlement.importing import run_import
     from settlement.imports import begin_import, list_parked
-    from settlement.previewing import posted_by
+    from settlement.posted import posted_by
 
     report, new = await begin_import(engine, storage, book.book_id, asked, created_by=actor())
     if new:

@@ -26,6 +26,13 @@ The month: a host's sales go through the books.
 story.py      the story: what is done, what is shown, what must have come out
 month.py      a host's month as ledger entries
 
+The year: many more clippers and sales, so that there is something to look at where the pages are served.
+
+year.py       what is traded, once the stories are told
+crowd.py      the clippers, and the offers they clip under
+trade.py      what marketplaces report of twelve months
+year_clips.py, year_waits.py   clips of theirs; what waits for host, finance and approver
+
 visitors_video.py   the visitor's own recording, in place of the stream that is drawn
 guests.py     who may look at what is left of it in the browser
 stage.py      the database in which the last three are told, and the host's book

@@ -24,7 +24,8 @@ from media.storage import Storage
 from settlement.explaining import Explained, explain
 from settlement.importing import Imported, run_import
 from settlement.imports import Request, begin_import
-from settlement.previewing import Amount, posted_by, preview
+from settlement.posted import Amount, posted_by
+from settlement.previewing import preview
 from settlement.resolutions import resolve
 from settlement.sales import Chosen, Sale, list_sales
 from settlement.settling import settle_due
@@ -42,6 +43,12 @@ _BACK = """
         WHERE book_id = {1};
     UPDATE licensing.publications SET published_at = published_at - interval '{0} days' WHERE book_id = {1};
 """
+
+
+def set_back(stage: Stage, days: int) -> None:
+    """As if all the book's licences had been made, and its clips posted, so many days before."""
+    with psycopg.connect(database.conninfo(stage.owner_url)) as connection:
+        connection.execute(_BACK.format(days, stage.book.book_id).encode())
 
 
 async def tell(stage: Stage) -> None:
@@ -94,8 +101,7 @@ class _Story:
     async def let_time_pass(self) -> None:
         """What is sold under a licence that was made just now could not be of a month that has ended."""
         days = (datetime.now(UTC).date() - self.month).days + 1
-        with psycopg.connect(database.conninfo(self.stage.owner_url)) as connection:
-            connection.execute(_BACK.format(days, self.book_id).encode())
+        set_back(self.stage, days)
         self.paper.say(f"So that a whole month can be told, the demo sets the licence {days} days back.")
 
     async def import_early(self) -> None:

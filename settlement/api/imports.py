@@ -16,7 +16,8 @@ from settlement import imports, previewing
 from settlement.api.scopes import IMPORT, READ
 from settlement.imports import Import, OnFault, ParkedRow
 from settlement.parked import SettledRows, settle_rows
-from settlement.previewing import Amount, Preview
+from settlement.posted import Amount, posted_by
+from settlement.previewing import Preview
 from settlement.reasons import MOST_REASON
 
 LARGEST_BODY = 32 * 1024 * 1024
@@ -171,7 +172,7 @@ async def show_posted(
 ) -> list[Amount]:
     """By account and currency, in minor units, debits positive."""
     await imports.find_import(connection, book_id, import_id)
-    return await previewing.posted_by(connection, book_id, import_id)
+    return await posted_by(connection, book_id, import_id)
 
 
 HOST_ROUTES = [send, preview, list_all, show, show_parked, settle, show_posted]

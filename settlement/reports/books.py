@@ -32,6 +32,16 @@ def month_end(month: date) -> date:
     return month.replace(day=monthrange(month.year, month.month)[1])
 
 
+def year_before(day: date) -> date:
+    """The first day of the month that the day a year before is in."""
+    return date.fromordinal(max(day.toordinal() - 365, 1)).replace(day=1)
+
+
+def month_before(day: date) -> date:
+    """The first day of the month before the one that the day is in."""
+    return date.fromordinal(day.replace(day=1).toordinal() - 1).replace(day=1)
+
+
 async def find_reported(connection: AsyncConnection, book_id: int) -> Book:
     """The book."""
     return Book(*(await connection.execute(_BOOK, {"book": book_id})).one())

@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.sheets import decimal_of
 from settlement.errors import InvalidReport
-from settlement.reports.books import Book, Links, find_reported, month_end
-from settlement.reports.performance_sql import FIGURES, Side, plan_for_all, query_of
+from settlement.reports.books import Book, Links, find_reported, month_end, year_before
+from settlement.reports.performance_sql import FIGURES, Side, kept_query_of, plan_for_all, query_of
+from settlement.sold import find_kept
 
 By = Literal["clipper", "clip", "product", "offer", "marketplace", "platform", "day", "month", "all"]
 OwnBy = Literal["clip", "offer", "host", "marketplace", "platform", "day", "month", "all"]
@@ -108,17 +109,35 @@ async def performance(
 ) -> PerformanceReport:
     """A host's: the rows after so many, all of them without a limit. Raises InvalidReport."""
     book = await find_reported(connection, book_id)
-    since, until = _period(asked, book.today)
-    its = _Query("book", book_id, by, asked, since, until, offset, limit)
+    its = _Query("book", book_id, by, asked, *_period(asked, book.today), offset, limit)
     await plan_for_all(connection)
-    page = await _read(connection, its)
+    return _report(book, its, await _read(connection, its))
+
+
+async def performance_lately(
+    connection: AsyncConnection, book_id: int, by: By, asked: Asked, *, offset: int = 0, limit: int | None = 100
+) -> tuple[PerformanceReport, datetime | None]:
+    """The same without reading sales, where its sums are kept (`settlement.sold`), and as of when. Raises
+    InvalidReport.
+    """
+    book = await find_reported(connection, book_id)
+    its = _Query("book", book_id, by, asked, *_period(asked, book.today), offset, limit)
+    as_of = None if _named(asked) else await find_kept(connection, book_id, by, its.since, its.until)
+    if as_of is None:
+        return await performance(connection, book_id, by, asked, offset=offset, limit=limit), None
+    query = kept_query_of(by, asked.sort, asked.descending)
+    values = {"whose": book_id, "since": its.since, "kind": by, "offset": offset, "limit": _one_more(limit)}
+    return _report(book, its, _paged(its, (await connection.execute(query, values)).all())), as_of
+
+
+def _report(book: Book, its: "_Query", page: "_Page") -> PerformanceReport:
     return PerformanceReport(
         book=book.slug,
         as_of=book.today,
-        by=by,
-        since=since,
-        until=until,
-        rows=[_performance(row, _host_links(book, by, row, its)) for row in page.rows],
+        by=its.by,
+        since=its.since,
+        until=its.until,
+        rows=[_performance(row, _host_links(book, its.by, row, its)) for row in page.rows],
         totals=[_performance(row, _host_links(book, "all", row, its)) for row in page.totals],
         next_cursor=page.next_cursor,
     )
@@ -167,7 +186,7 @@ def _cell(name: str, value: int | None, currency: str) -> object:
 def _period(asked: Asked, today: date) -> tuple[date, date]:
     """Else the twelve months up to today. Raises InvalidReport."""
     until = asked.until or today
-    since = asked.since or date.fromordinal(max(until.toordinal() - 365, 1)).replace(day=1)
+    since = asked.since or year_before(until)
     if not 0 <= (until - since).days <= _LONGEST:
         raise InvalidReport("since", since.isoformat(), "begins a period of at most ten years, not after its end")
     return since, until
@@ -195,7 +214,21 @@ class _Page(NamedTuple):
 
 
 async def _read(connection: AsyncConnection, its: _Query) -> _Page:
-    asked = its.asked
+    named = _named(its.asked)
+    values = {
+        **named,
+        "whose": its.whose,
+        "since": its.since,
+        "until": its.until,
+        "offset": its.offset,
+        "limit": _one_more(its.limit),
+    }
+    query = query_of(its.side, its.by, list(named), its.asked.sort, its.asked.descending)
+    return _paged(its, (await connection.execute(query, values)).all())
+
+
+def _named(asked: Asked) -> dict[str, object]:
+    """The filters that matter."""
     filters = {
         "currency": asked.currency,
         "marketplace": asked.marketplace,
@@ -203,17 +236,15 @@ async def _read(connection: AsyncConnection, its: _Query) -> _Page:
         "offer": asked.offer_id,
         "submission": asked.submission_id,
     }
-    named = [name for name, value in filters.items() if value is not None]
-    values = {
-        **filters,
-        "whose": its.whose,
-        "since": its.since,
-        "until": its.until,
-        "offset": its.offset,
-        "limit": None if its.limit is None else its.limit + 1,  # the one too many tells that there is more
-    }
-    query = query_of(its.side, its.by, named, asked.sort, asked.descending)
-    found = (await connection.execute(query, values)).all()
+    return {name: value for name, value in filters.items() if value is not None}
+
+
+def _one_more(limit: int | None) -> int | None:
+    """The one too many tells that there is more."""
+    return None if limit is None else limit + 1
+
+
+def _paged(its: _Query, found: Sequence[Row[Any]]) -> _Page:
     rows = [row for row in found if not row.is_total]
     shown = rows[: its.limit]
     more = str(its.offset + len(shown)) if len(rows) > len(shown) else None

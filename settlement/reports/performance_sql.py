@@ -108,10 +108,58 @@ def query_of(side: Side, by: str, filters: Sequence[str], sort: str, descending:
 
 @lru_cache(maxsize=512)
 def _query(side: Side, by: str, filters: tuple[str, ...], sort: str, descending: bool) -> TextClause:
+    return text(f"{_summed_up(side, by, filters)}{_shown(side, by, sort, descending)}")
+
+
+@lru_cache(maxsize=512)
+def kept_query_of(by: str, sort: str, descending: bool) -> TextClause:
+    """The same of a book's rows that are kept (`settlement.sold`). Parameters: `whose`, `since`, which is when their
+    period begins, `kind`, `offset`, `limit`.
+    """
+    figures = ", ".join((*_SUMS, *_COUNTS, "clicks"))
+    kept = "FROM settlement.sold WHERE book_id = :whose AND since = :since AND kind = :kind AND place"
+    return text(f"""
+        WITH joined AS (SELECT key, within, currency, {figures} {kept} > 0),
+        total AS (SELECT currency, {figures} {kept} = 0)
+        {_shown("book", by, sort, descending)}
+    """)
+
+
+@lru_cache
+def keeping_of(by: str) -> TextClause:
+    """Keep all rows of a book, and their totals. Parameters: `whose`, `since`, `until`, `kind`."""
+    figures = ", ".join((*_SUMS, *_COUNTS, "clicks"))
+    return text(f"""
+        {_summed_up("book", by, ())}
+        INSERT INTO settlement.sold (book_id, since, kind, place, key, within, currency, {figures})
+        SELECT :whose, :since, :kind, row_number() OVER (ORDER BY {_order(by, "gmv", True)}), key, within, currency,
+               {figures} FROM joined
+        UNION ALL
+        SELECT :whose, :since, :kind, 0, NULL, NULL, currency, {figures} FROM total
+    """)  # noqa: S608 - of constants
+
+
+def _shown(side: Side, by: str, sort: str, descending: bool) -> str:
+    """A page of what was summed up, and the totals."""
+    name = _TITLE.format(_NAMES[by], _BOOKS[side]) if by in _NAMES else _KEYS[by].name
+    order = _order(by, sort, descending)
+    return f"""
+        , page AS (
+            SELECT * FROM joined ORDER BY {order} OFFSET :offset LIMIT CAST(:limit AS bigint)
+        )
+        SELECT key, within, currency, {_rated()}, false AS is_total, row_number() OVER (ORDER BY {order}) AS place,
+               {name} AS name FROM page
+        UNION ALL
+        SELECT NULL, NULL, currency, {_rated()}, true, 0, NULL FROM total
+        ORDER BY is_total, place, currency
+    """  # noqa: S608 - of constants
+
+
+def _summed_up(side: Side, by: str, filters: Sequence[str]) -> str:
+    """`joined`, the rows, and `total`."""
     key = _KEYS[by]
     hosted = side == "clipper" and by in _OF_HOST
     within = "book.slug" if hosted else key.within
-    name = _TITLE.format(_NAMES[by], _BOOKS[side]) if by in _NAMES else key.name
     books = "JOIN ledger.books AS book ON book.book_id = {}.book_id" if hosted else ""
     whose = {"book": "sale.book_id", "clipper": "sale.clipper_id"}[side]
     where = " AND ".join(
@@ -121,9 +169,8 @@ def _query(side: Side, by: str, filters: tuple[str, ...], sort: str, descending:
             *(_SALES[each] for each in filters),
         ]
     )
-    order = _order(by, sort, descending)
     sales = f"FROM settlement.sales AS sale {books.format('sale')} WHERE {where}"
-    return text(f"""
+    return f"""
         WITH ordered AS MATERIALIZED (
             SELECT {key.sale} AS key, {within} AS within, sale.currency, sale.marketplace, sale.order_no,
                    bool_or(sale.net_gmv < sale.gmv) AS returned
@@ -146,18 +193,11 @@ def _query(side: Side, by: str, filters: tuple[str, ...], sort: str, descending:
         ), whole_orders AS (
             SELECT currency, count(*) AS orders, count(*) FILTER (WHERE returned) AS returned_orders
             FROM {_orders(by)} GROUP BY currency
-        ), page AS (
-            SELECT * FROM joined ORDER BY {order} OFFSET :offset LIMIT CAST(:limit AS bigint)
         ), total AS (
             SELECT whole.*, coalesce(orders, 0) AS orders, coalesce(returned_orders, 0) AS returned_orders
             FROM whole LEFT JOIN whole_orders USING (currency)
         )
-        SELECT key, within, currency, {_rated()}, false AS is_total, row_number() OVER (ORDER BY {order}) AS place,
-               {name} AS name FROM page
-        UNION ALL
-        SELECT NULL, NULL, currency, {_rated()}, true, 0, NULL FROM total
-        ORDER BY is_total, place, currency
-    """)  # noqa: S608 - of constants
+    """  # noqa: S608 - of constants
 
 
 def _orders(by: str) -> str:

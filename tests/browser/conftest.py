@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, StorageState, async_playwright
 
 from tests.browser.served import ROOT, Guests, Served, told_and_served
 from tests.browser.sitting import Sitting, Variant
@@ -55,10 +55,18 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
+@pytest.fixture(scope="session")
+def logged_in() -> dict[str, StorageState]:
+    """The sessions of those who have logged in, by name."""
+    return {}
+
+
 @pytest.fixture(params=VARIANTS, ids=str)
-async def sitting(request: pytest.FixtureRequest, browser: Browser, guests: Guests) -> AsyncIterator[Sitting]:
+async def sitting(
+    request: pytest.FixtureRequest, browser: Browser, guests: Guests, logged_in: dict[str, StorageState]
+) -> AsyncIterator[Sitting]:
     """Somebody before a screen of that width, who reads that language."""
-    opened = Sitting(browser, guests, request.param, PICTURES)
+    opened = Sitting(browser, guests, request.param, PICTURES, logged_in)
     yield opened
     await opened.leave()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Locator, Page, StorageState
 
 from clipledger.pages.languages import Language
 from tests.browser.served import Guests
@@ -31,21 +31,31 @@ class Sitting:
 
     page: Page
 
-    def __init__(self, browser: Browser, guests: Guests, variant: Variant, pictures: Path) -> None:
+    def __init__(
+        self, browser: Browser, guests: Guests, variant: Variant, pictures: Path, logged_in: dict[str, StorageState]
+    ) -> None:
         self.browser = browser
         self.guests = guests
         self.variant = variant
         self.pictures = pictures
+        self.logged_in = logged_in
         self.complaints: list[str] = []
         self._contexts: list[BrowserContext] = []
         self._looked: dict[str, int] = {}
 
     async def is_now(self, name: str) -> str:
-        """Log in as a guest of the demo, on the page that it begins with, whose address is returned."""
+        """Be a guest of the demo, on the page that it begins with, whose address is returned.
+
+        Each logs in once in all tests: more often would be too often within a quarter of an hour.
+        """
         size: Any = {"width": self.variant.width, "height": self.variant.height}
         locale = {"en": "en-GB", "zh": "zh-CN"}[self.variant.language]
         context = await self.browser.new_context(
-            viewport=size, locale=locale, base_url=self.guests.address, reduced_motion="reduce"
+            viewport=size,
+            locale=locale,
+            base_url=self.guests.address,
+            reduced_motion="reduce",
+            storage_state=self.logged_in.get(name),
         )
         self._contexts.append(context)
         self.page = await context.new_page()
@@ -53,8 +63,10 @@ class Sitting:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         start = self.guests.pages[name]
         await self.page.goto(start)
-        await self.fill("login", email=self.guests.emails[name], password=self.guests.password)
-        await self.send("login")
+        if name not in self.logged_in:
+            await self.fill("login", email=self.guests.emails[name], password=self.guests.password)
+            await self.send("login")
+            self.logged_in[name] = await context.storage_state()
         assert self.page.url == f"{self.guests.address}{start}"
         return start
 
@@ -79,9 +91,7 @@ class Sitting:
     async def follow(self, href: str) -> None:
         """The first link of the page that leads to below that address."""
         link = self.page.locator(f'main a[href^="{href}"]').first
-        folded = link.locator("xpath=ancestor::details[not(@open)]/summary")
-        for each in await folded.all():
-            await each.click()
+        await self._unfold(link)
         async with self.page.expect_navigation():
             await link.click()
 
@@ -89,6 +99,7 @@ class Sitting:
         """Write into a form's fields, by their names; a select is set to the value."""
         for name, value in {**(fields or {}), **more}.items():
             field = self.page.locator(f'form[id="{form}"] [name="{name}"]:not([type=hidden])').first
+            await self._unfold(field)
             kind = await field.evaluate("field => field.type")
             if kind == "select-one":
                 await field.select_option(value)
@@ -100,17 +111,16 @@ class Sitting:
                 await field.fill(value)
 
     async def send(self, form: str) -> None:
-        """Open the form where it asks for confirmation, and press its button."""
-        ask = self.page.locator(f'details[id="{form}-ask"]:not([open]) > summary')
-        if await ask.count():
-            await ask.click()
+        """Press the form's last button."""
+        button = self.page.locator(f'form[id="{form}"] button[type=submit]').last
+        await self._unfold(button)
         async with self.page.expect_navigation():
-            await self.page.locator(f'form[id="{form}"] button[type=submit]').last.click()
+            await button.click()
 
-    async def forms(self, beginning: str) -> list[str]:
-        """The forms of the page whose names begin so."""
-        ids = await self.page.locator("form[id]").evaluate_all("forms => forms.map(form => form.id)")
-        return [each for each in ids if each.startswith(beginning)]
+    async def _unfold(self, what: Locator) -> None:
+        """Open what hides it, outermost first."""
+        for summary in await what.locator("xpath=ancestor::details[not(@open)]/summary").all():
+            await summary.click()
 
     async def look(self, name: str) -> str:
         """Take a picture of the page, find nothing wrong with it, and return what can be read in its main part."""

@@ -1,16 +1,18 @@
 """A report goes into the books wholly or not at all, once, and says what of it could not be read."""
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import text
 
-from settlement import importing
+from settlement import importing, posted
 from settlement.errors import ImportRunning, UnknownAsOf, UnknownFormat, WrongAsOf
 from settlement.imports import Request, list_parked
-from settlement.previewing import posted_by, preview
+from settlement.posted import posted_by, posted_in_short
+from settlement.previewing import preview
 from tests.settlement.desk import Desk
 from tests.settlement.market import DAYS, Told, export, market, written
 
@@ -190,6 +192,27 @@ async def test_a_preview_tells_what_the_import_then_posts_and_posts_nothing(desk
         assert list(told.posted) == await posted_by(connection, desk.book_id, done.report.import_id)
     assert (told.rows, told.new, told.changed, told.unchanged) == (40, done.new, done.changed, done.unchanged)
     assert (await preview(desk.engine, desk.book_id, asked)).already_imported
+
+
+async def test_what_was_posted_is_kept_in_short_and_clippers_are_added_up_where_there_are_many(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = market(6, 60, desk.handles)
+    for most, day in ((50, DAYS[0]), (5, DAYS[2])):
+        monkeypatch.setattr(posted, "MOST", most)
+        done = await desk.read(export(days[day]), day)
+        its = desk.book_id, done.report.import_id
+        async with desk.engine.begin() as connection:
+            accounts, kept = await posted_by(connection, *its), await posted_in_short(connection, *its)
+            await connection.execute(text("UPDATE settlement.imports SET posted = NULL"))  # as before it was kept
+            assert await posted_in_short(connection, *its) == kept
+        sums: dict[tuple[str, str], list[int]] = {}
+        for each in accounts:
+            code = re.sub(r"-\d+$", "", each.account) if most == 5 else each.account
+            sums.setdefault((code, each.currency), []).append(each.amount)
+        told = {(each.account, each.currency): (each.amount, each.accounts) for each in kept}
+        assert told == {its: (sum(amounts), len(amounts)) for its, amounts in sums.items()}
+        assert (max(accounts for _, accounts in told.values()) > 1) == (most == 5)
 
 
 async def test_a_line_that_changes_its_currency_leaves_nothing_in_the_old_one(desk: Desk) -> None:

@@ -149,10 +149,10 @@ def _parts(found: Mapping[str, str | None], say: Callable[[str], str], formats: 
     for name in ("part", "top", "currency"):
         yield name, found.get(name) or ""
     for name in ("word", "words"):
-        yield name, ", ".join(_word(each, say) for each in re.split(r" and | or |, ", found.get(name) or ""))
+        yield name, formats.listed([_word(each, say) for each in re.split(r" and | or |, ", found.get(name) or "")])
     yield "tags", ", ".join(formats.tongue(each) for each in (found.get("tags") or "").split(" or "))
-    yield "countries", ", ".join(formats.country(each) for each in (found.get("countries") or "").split(", "))
-    yield "own", ", ".join(formats.tongue(each) for each in (found.get("own") or "").split(", "))
+    yield "countries", formats.listed([formats.country(each) for each in (found.get("countries") or "").split(", ")])
+    yield "own", formats.listed([formats.tongue(each) for each in (found.get("own") or "").split(", ")])
 
 
 def _word(raw: str, say: Callable[[str], str]) -> str:

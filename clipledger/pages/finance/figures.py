@@ -154,9 +154,11 @@ async def _performance(view: View, connection: AsyncConnection, book_id: int, wa
     by: By = wanted.by if wanted.by in BY else "month"  # type: ignore[assignment]
     dated = by in _DATED
     asked = Asked(since=day_of(wanted.since), until=day_of(wanted.until), sort="key" if dated else "gmv")
-    report = await performance.performance(connection, book_id, by, asked, offset=wanted.offset, limit=ROWS)
+    page = {"offset": wanted.offset, "limit": ROWS}
+    report, as_of = await performance.performance_lately(connection, book_id, by, asked, **page)
     values = {
         "report": report,
+        "summed": as_of,
         "next_cursor": report.next_cursor,
         "by": by,
         "kinds": BY,

@@ -12,9 +12,9 @@ from clipledger.pages.finance.names import called
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
 from media.api.pages import Cursor, number_of, page_of
-from settlement import previewing
 from settlement.api.imports import LARGEST_BODY
 from settlement.imports import find_import, list_imports, list_parked
+from settlement.posted import posted_in_short
 from settlement.readers import FORMATS
 from settlement.suspense import book_today
 
@@ -76,7 +76,7 @@ async def report(
         report=its,
         parked=parked.data,
         cursor=parked.next_cursor,
-        posted=await previewing.posted_by(connection, book_id, import_id),
+        posted=await posted_in_short(connection, book_id, import_id),
         who=await called(view, connection, actors),
         again=was == "done",
     )

@@ -17,6 +17,7 @@ from clipledger.pages.plots import Point
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
 from licensing.overview import standing
+from settlement.reports.books import month_before
 from settlement.reports.overview import DaySold, days_sold, recently_sold
 
 Step = Literal["month", "week"]
@@ -56,13 +57,13 @@ async def overview(
         return view.render("host/overview.html", waiting=waiting, currency=None, currencies=[])
     today = _today(view)
     starts = starts_of(step, today)
-    days = await days_sold(connection, book_id, min(starts[0], _month_before(today)), today)
-    currencies = _by_sales(days)
+    since = month_before(today)
+    sold = await days_sold(connection, book_id, min(starts[0], since), today)
+    currencies = _by_sales(sold.days)
     chosen = currency or (currencies[0] if currencies else None)
     if chosen is None:
         return view.render("host/overview.html", waiting=waiting, currency=None, currencies=[])
-    mine = [day for day in days if day.currency == chosen]
-    since = _month_before(today)
+    mine = [day for day in sold.days if day.currency == chosen]
     return view.render(
         "host/overview.html",
         waiting=waiting,
@@ -71,6 +72,7 @@ async def overview(
         step=step,
         month=today.replace(day=1),
         since=since,
+        as_of=sold.as_of,
         this=_sum(mine, today.replace(day=1), today),
         last=_sum(mine, since, today.replace(day=1) - timedelta(days=1)),
         recent=await recently_sold(connection, book_id, chosen, since, today),
@@ -90,10 +92,6 @@ def starts_of(step: Step, today: date) -> list[date]:
 def _today(view: View) -> date:
     zone = view.book.time_zone if view.book else "UTC"
     return datetime.now(UTC).astimezone(ZoneInfo(zone)).date()
-
-
-def _month_before(today: date) -> date:
-    return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def _by_sales(days: Iterable[DaySold]) -> list[str]:

@@ -25,18 +25,32 @@ document.addEventListener("keydown", (event) => {
 const fault = document.querySelector(".faults");
 if (fault) fault.focus();
 
-// A part with data-live is fetched again every so many seconds, until the page no longer gives it that mark.
+// A part with data-live is fetched again every so many seconds, for as long as the page gives it that mark. Then what it
+// told of has ended, and all of the page is shown anew; unless somebody is writing into a form of it, or may send a video.
+const written = () => document.querySelector("main form[data-upload]") || [...document.querySelectorAll("main form :is(input, textarea)")].some((field) =>
+  field.type !== "hidden" && (field.value !== field.defaultValue || field.checked !== field.defaultChecked));
+
 function renew(part) {
   setTimeout(async () => {
+    if (!part.isConnected) return;
     if (document.hidden) { renew(part); return; }
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       if (!answer.ok || answer.redirected) return;
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
-      if (!fresh) return;
-      part.replaceWith(fresh);
-      if (fresh.dataset.live) renew(fresh);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById(part.id);
+      if (fresh && (fresh.dataset.live || written())) {
+        part.replaceWith(fresh);
+        if (fresh.dataset.live) renew(fresh);
+      } else if (!written()) {
+        document.querySelector("main").replaceWith(page.querySelector("main"));
+        renew_all();
+      }
     } catch { renew(part); }
   }, Number(part.dataset.live) * 1000);
 }
-for (const part of document.querySelectorAll("[data-live][id]")) renew(part);
+
+function renew_all() {
+  for (const part of document.querySelectorAll("[data-live][id]")) renew(part);
+}
+renew_all();

@@ -189,7 +189,7 @@ async def _money(engine: AsyncEngine, storage: str, host: Host, granted: Any, ap
     async with engine.begin() as connection:
         party = f"clipper-{granted.clipper.clipper_id}"
         for amount in (500, 100_000):
-            asked = Proposed("adjustment", party, "CNY", amount, "host", "x")
+            asked = Proposed(kind="adjustment", party=party, currency="CNY", amount=amount, against="host", reason="x")
             done = await adjustments.propose(connection, host.book_id, first, asked)
         await adjustments.approve(connection, host.book_id, done.adjustment_id, second)
     handle = granted.clipper.accounts[0].partition(":")[2]

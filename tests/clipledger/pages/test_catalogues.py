@@ -67,7 +67,7 @@ def test_what_two_spaces_say_they_say_alike() -> None:
     for name in NAMES:
         for message in catalogues.catalogue("zh", name):
             if message.id and all(told(message)):
-                said[ids(message)].add(told(message))
+                said[ids(message)[0]].add(told(message))  # by this, plurals are looked up too
     assert not {message: texts for message, texts in said.items() if len(texts) > 1}
 
 

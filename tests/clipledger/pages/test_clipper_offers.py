@@ -86,7 +86,7 @@ def test_every_rule_of_approval_has_a_sentence_here() -> None:
         most_returned_ppm=50_000,
     )
     said = [sentence_of(each, plain, Formats("en")) for each in [*in_words(rules, "CNY"), *in_words(Approval(), "CNY")]]
-    assert said[0] == "You have a confirmed account on each of TikTok, Douyin."
+    assert said[0] == "You have a confirmed account on each of TikTok and Douyin."
     assert said[1] == "Your profile names one of these countries: China."
     assert said[5] == "Your clips have sold for at least 1,000.00 CNY."
     assert said[6:] == ["At most 5% of your orders were returned.", "Every application is approved."]

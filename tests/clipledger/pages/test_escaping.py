@@ -19,7 +19,7 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.database import DatabaseUrls, create_engine
-from clipledger.pages.templates import STATIC
+from clipledger.pages.templates import STATIC, environment
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from clipledger.web.rate_limits import DEFAULT_LIMITS, Limit, Limits
@@ -261,6 +261,11 @@ def _filled(form: Tag) -> dict[str, str]:
         elif each.get("type") != "file":
             sent[name] = next(plants)
     return sent
+
+
+def test_data_that_is_translated_stays_text() -> None:
+    shown = environment("zh").from_string('{{ gettext(told) }} {{ gettext(told, x=1) }} {{ gettext("Log in") }}')
+    assert shown.render(told="<b>%(x)s 100").split("\n") == ["&lt;b&gt;%(x)s 100 &lt;b&gt;1 100 登录"]
 
 
 def test_the_style_and_the_script_are_small_enough() -> None:

@@ -8,6 +8,8 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.pages.host.overview import starts_of
+from settlement.sold import refresh_sold
+from tests.clipledger.front_door import NewPerson
 from tests.clipledger.pages.test_host_applications import applied
 from tests.clipledger.pages.visitor import visiting
 from tests.licensing.house import NewClipper, NewGrant, NewHost
@@ -87,3 +89,25 @@ def test_twelve_months_and_weeks_end_with_todays() -> None:
     months, weeks = starts_of("month", today), starts_of("week", today)
     assert (months[0], months[-1]) == (date(2025, 3, 1), date(2026, 2, 1))
     assert (len(weeks), weeks[-1]) == (12, date(2026, 2, 16))
+
+
+async def test_a_large_books_sums_are_kept_and_the_pages_say_of_when(
+    app: Litestar, app_engine: AsyncEngine, new_host: NewHost, new_person: NewPerson
+) -> None:
+    host = await new_host()
+    finance = await new_person("finance", host.book)
+    till = Till(app_engine, host)
+    await till.sell(facts(sold_on=days()[0]))
+    assert await refresh_sold(app_engine, host.book_id, at_least=1)
+    await till.sell(facts(sold_on=days()[0]))
+    async with visiting(app, host.person) as visitor:
+        page = await visitor.get(f"/books/{host.book}")
+        assert "As of " in page.text
+        assert page.figures()["Sales value (GMV)"].startswith("CN¥1,000.00 ")
+    async with visiting(app, finance) as visitor:
+        page = await visitor.get(f"/books/{host.book}/finance/figures", show="performance")
+        assert "as they were known on" in page.text
+        assert page.figures()["Sold, CNY"].startswith("CN¥1,000.00 ")
+        page = await visitor.get(f"/books/{host.book}/finance/figures", show="performance", since=f"{days()[0]}")
+        assert "as they are known now" in page.text
+        assert page.figures()["Sold, CNY"].startswith("CN¥2,000.00 ")

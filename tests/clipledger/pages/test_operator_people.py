@@ -1,11 +1,13 @@
 """The operator's pages about people: who they are, what they may do, and the trail of what they did."""
 
+from collections.abc import Awaitable
 from uuid import uuid4
 
+from httpx import AsyncClient, Response
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.clipledger.front_door import Company, add_user
+from tests.clipledger.front_door import PASSWORD, Company, add_user, client_of
 from tests.clipledger.pages.visitor import visiting
 from tests.licensing.house import NewClipper
 
@@ -77,20 +79,36 @@ async def test_keys_are_listed_and_their_trail_found(app: Litestar, company: Com
 
 async def test_the_trail_is_filtered_and_opened(app: Litestar, company: Company) -> None:
     async with visiting(app, company.operator) as visitor:
-        page = await visitor.get("/operator/audit", by=company.operator.email, action="session")
+        page = await visitor.get(f"/operator/people/{company.reviewer.user_id}")
+        await visitor.send(page, "role", role="reviewer", book=company.book)
+        page = await visitor.get("/operator/audit", by=company.operator.email, action="user.role")
         first = page.rows("Audit trail")[0]
         assert first[1] == company.operator.email
-        assert first[2].startswith("session.login Event")
+        assert first[2].startswith("user.role.grant Event")
         assert "127.0.0.9" in first[2]
-        assert "Nothing was found." in (await visitor.get("/operator/audit", action="sess")).text
-        assert "Nothing was found." in (await visitor.get("/operator/audit", until="2020-01-01")).text
-        assert page.rows("Audit trail") == (
-            await visitor.get(
-                f"/operator/audit?by={company.operator.user_id}&action=session&since=2020-01-01&until=not-a-day"
-            )
-        ).rows("Audit trail")
-        assert "Nothing was found." in (await visitor.get("/operator/audit?in=no-such-book")).text
-        await visitor.get("/operator/audit", by="user:99999999999999999999")
+        assert company.book in first[2]
+        mine = f"/operator/audit?by={company.operator.user_id}&action=user.role&since=2020-01-01&until=not-a-day"
+        assert page.rows("Audit trail") == (await visitor.get(mine)).rows("Audit trail")
+        for nothing in ("action=user.rol", "until=2020-01-01", "in=no-such-book", "by=user:99999999999999999999"):
+            assert "Nothing was found." in (await visitor.get(f"/operator/audit?{nothing}")).text
+
+
+async def test_the_api_has_the_same_filters(client: AsyncClient, company: Company) -> None:
+    def asked(path: str) -> Awaitable[Response]:
+        return client.get(path, headers=company.operator.bearer)
+
+    found = (await asked(f"/v1/users?named={company.finance.email[:20].upper()}")).json()["data"]
+    assert [user["email"] for user in found] == [company.finance.email]
+    async with client_of(client._transport.app) as other:  # type: ignore[attr-defined]
+        told = {"email": company.reviewer.email, "password": PASSWORD}
+        assert (await other.post("/v1/session", json=told)).status_code == 201
+    trail = f"/v1/audit-events?actor=user:{company.reviewer.user_id}"
+    assert (await asked(f"{trail}&action=session")).json()["data"][0]["action"] == "session.login"
+    assert (await asked(f"{trail}&action=session.log")).json()["data"] == []
+    assert (await asked(f"{trail}&until=2020-01-01T00:00:00Z")).json()["data"] == []
+    assert (await asked(f"{trail}&since=2020-01-01T00:00:00Z")).json()["data"] != []
+    for wrong in ("/v1/users?named=%00", "/v1/audit-events?action=%00"):
+        assert (await asked(wrong)).status_code == 400
 
 
 async def test_nobody_else_comes_in_here(app: Litestar, company: Company) -> None:
