@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +22,14 @@ from ledger.books import Book
 from ledger.books import open_book as open_ledger_book
 from tests.clipledger.documents import shell  # noqa: F401 - a fixture
 from tests.clipledger.front_door import ROUTES, Company, NewPerson, OpenBook, Person, add_user, client_of
-from tests.licensing.house import new_clipper, new_grant, new_host, new_offer, new_user  # noqa: F401 - fixtures
+from tests.licensing.house import (  # noqa: F401 - fixtures
+    new_clipper,
+    new_grant,
+    new_host,
+    new_offer,
+    new_user,
+    own_bounds,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,8 +74,9 @@ async def company(open_book: OpenBook, new_person: NewPerson) -> Company:
 
 
 @pytest.fixture(scope="session")
-def settings() -> Settings:
-    return Settings.from_environment({"CLIPLEDGER_PUBLIC_URL": "http://localhost"})
+def settings(media_var: Path) -> Settings:
+    env = {"CLIPLEDGER_VAR": str(media_var), "CLIPLEDGER_PUBLIC_URL": "http://localhost"}
+    return Settings.from_environment(env)
 
 
 @pytest.fixture(scope="session")

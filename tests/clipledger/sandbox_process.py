@@ -30,7 +30,8 @@ def serving(log: Path) -> Iterator[str]:
         assert answers(port), log.read_text()
         yield f"http://127.0.0.1:{port}"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        status = process.wait(30)
+        assert status == 0, f"it ended with {status}, and said: {log.read_text()}"
     finally:
         process.kill()
         process.wait()

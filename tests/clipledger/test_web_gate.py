@@ -1,10 +1,14 @@
 """Nobody passes who may not: what a route requires is declared on it, and holds."""
 
+from collections.abc import Iterator
+from urllib.parse import quote
+
 import pytest
 from httpx import AsyncClient
 from litestar import Litestar, get, post, websocket
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.access import keys
@@ -48,13 +52,30 @@ def test_a_route_added_later_is_checked_too(settings: Settings, app_engine: Asyn
         app.register(undeclared)
 
 
+def addresses(app: Litestar) -> Iterator[tuple[str, bool]]:
+    """Everything that is read at an address without parameters, and whether it is a page."""
+    for route in app.routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+            if "GET" in handler.http_methods and "{" not in route.path:
+                yield route.path, "page" in handler.opt
+
+
 async def test_without_credentials_nothing_but_public_routes_answer(client: AsyncClient, app: Litestar) -> None:
     public = {"/health", "/ready", "/metrics", "/openapi.json", "/docs", "/docs/openapi.json", "/docs/start.js"}
-    for route in app.routes:
-        if "GET" not in route.methods or "{" in route.path:
-            continue
-        answer = await client.get(route.path)
-        assert (answer.status_code == 401) == (route.path not in public), route.path
+    refused = {path for path, is_page in addresses(app) if not is_page} - public
+    assert {"/v1/books", "/v1/users"} < refused
+    for path in refused | public:
+        answer = await client.get(path)
+        assert (answer.status_code == 401) == (path in refused), path
+
+
+async def test_without_credentials_pages_lead_to_the_entrance_and_back(client: AsyncClient, app: Litestar) -> None:
+    pages = {path for path, is_page in addresses(app) if is_page} - {"/login"}
+    assert {"/", "/account", "/operator"} < pages
+    for path in pages:
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={quote(path, safe='')}")
+    assert (await client.get("/login")).status_code == 200
 
 
 @pytest.mark.parametrize(

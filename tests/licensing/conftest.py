@@ -10,5 +10,6 @@ from tests.licensing.house import (  # noqa: F401 - fixtures
     new_offer,
     new_user,
     operator,
+    own_bounds,
     web_settings,
 )

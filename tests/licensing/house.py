@@ -206,6 +206,14 @@ def new_grant(app_engine: AsyncEngine, new_clipper: NewClipper, new_offer: NewOf
     return made
 
 
+@pytest.fixture
+async def own_bounds(owner_engine: AsyncEngine) -> AsyncIterator[None]:
+    """For tests that set the bounds of splits: those hold for every book, so none may outlast its test."""
+    yield
+    async with owner_engine.begin() as connection:
+        await connection.execute(text("DELETE FROM licensing.split_policies"))
+
+
 @pytest.fixture(scope="session")
 def web_settings(media_var: Path) -> Settings:
     env = {"CLIPLEDGER_VAR": str(media_var), "CLIPLEDGER_PUBLIC_URL": "http://localhost"}

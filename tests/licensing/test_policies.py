@@ -1,12 +1,10 @@
 """The operator's bounds of splits: anybody reads them, they hold for what is published after them."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 from httpx import AsyncClient, Response
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.errors import SplitOutOfBounds
@@ -21,12 +19,7 @@ from tests.licensing.house import SPLIT, TERMS, Clipper, Host
 PATH = "/v1/split-policy"
 
 
-@pytest.fixture(autouse=True)
-async def _no_bounds_but_the_services_own(owner_engine: AsyncEngine) -> AsyncIterator[None]:
-    """Bounds hold for every book, so none may outlast its test."""
-    yield
-    async with owner_engine.begin() as connection:
-        await connection.execute(text("DELETE FROM licensing.split_policies"))
+pytestmark = pytest.mark.usefixtures("own_bounds")
 
 
 async def _set(client: AsyncClient, by: Person, **changes: Any) -> Response:

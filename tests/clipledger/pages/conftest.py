@@ -1,4 +1,3 @@
 """What the tests of several pages may ask for."""
 
 from tests.clipledger.pages.counting_house import office  # noqa: F401 - a fixture
-from tests.licensing.house import web_settings  # noqa: F401 - a fixture

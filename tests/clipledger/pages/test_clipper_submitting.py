@@ -1,28 +1,14 @@
 """A clip is handed in: with its video in the form, or with an upload that has come before it."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from clipledger.settings import Settings
-from clipledger.web.app import create_app
-from clipledger.web.rate_limits import DEFAULT_LIMITS, Limit
 from tests.clipledger.pages.visitor import visiting
 from tests.licensing.house import Clipper, Granted, Host, NewClipper, NewGrant, NewHost
 from tests.licensing.reels import arrived, sql
 
 VIDEO = ("coat.mp4", b"not really a video, but nobody looks yet" * 50_000)
-
-
-@pytest.fixture(scope="module")
-def app(settings: Settings, app_engine: AsyncEngine, tmp_path_factory: pytest.TempPathFactory) -> Litestar:
-    """With a store of its own."""
-    store: Path = tmp_path_factory.mktemp("store")
-    patient = replace(DEFAULT_LIMITS, login=Limit("login", 1000, 60), login_address=Limit("address", 1000, 60))
-    return create_app(replace(settings, media_url=store.as_uri()), app_engine, limits=patient)
 
 
 @pytest.fixture

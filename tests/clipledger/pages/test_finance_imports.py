@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.settings import Settings
-from clipledger.web.app import create_app
 from media.storage import Storage
 from settlement.importing import run_import
 from tests.clipledger.pages.counting_house import CountingHouse
@@ -18,12 +15,6 @@ _HEAD = "marketplace,order,line,currency,product,quantity,refunded,gmv,estimated
 _GOOD = "my-shop,A-1,1,CNY,17,1,0,651.00,130.20,,pending,2026-10-03T12:30:00Z\n"
 _BAD = "my-shop,A-2,1,CNY,17,1,0,<b>abc</b>,5.20,,pending,2026-10-03T12:30:00Z\n"
 FILE = ("orders 2026-10-04.csv", f"{_HEAD}{_GOOD}{_BAD}".encode())
-
-
-@pytest.fixture(scope="module")
-def app(web_settings: Settings, app_engine: AsyncEngine) -> Litestar:
-    """One that keeps its files where the worker's lie."""
-    return create_app(web_settings, app_engine)
 
 
 def looking(office: CountingHouse) -> Mapping[str, Any]:
@@ -56,7 +47,7 @@ async def test_a_preview_shows_what_would_be_posted_and_posts_nothing(office: Co
 
 
 async def test_a_report_is_sent_read_in_and_recognised(
-    office: CountingHouse, web_settings: Settings, app_engine: AsyncEngine
+    office: CountingHouse, settings: Settings, app_engine: AsyncEngine
 ) -> None:
     async with visiting(office.app, office.finance) as visitor:
         page = await visitor.get(f"{office.path}/imports")
@@ -65,7 +56,7 @@ async def test_a_report_is_sent_read_in_and_recognised(
         assert "It is being read in" in page.text
         assert page.soup.select_one("#progress[data-live] progress") is not None
         number = int(page.path.rpartition("/")[2].partition("?")[0])
-        await run_import(app_engine, Storage(web_settings.media_storage), office.till.book_id, number)
+        await run_import(app_engine, Storage(settings.media_storage), office.till.book_id, number)
         page = await visitor.get(f"{office.path}/imports/{number}")
         assert page.soup.select_one("[data-live]") is None
         assert page.figures() == {"Rows read": "2", "Sales that came or changed": "1", "Rows set aside": "1"}

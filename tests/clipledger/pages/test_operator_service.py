@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pytest
 from litestar import Litestar
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -88,6 +89,7 @@ async def test_a_movement_without_a_book_is_assigned_once(
         assert row[4] == f"A book {company.operator.email} : said so"
 
 
+@pytest.mark.usefixtures("own_bounds")
 async def test_bounds_are_changed_with_a_reason_that_stays(app: Litestar, company: Company) -> None:
     async with visiting(app, company.operator) as visitor:
         page = await visitor.get("/operator/policy")
