@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.settings import Settings, StripeSettings
-from settlement.api.stripe_webhooks import StripeSecrets
 from settlement.payouts.banks import BankRails
 from settlement.payouts.halts import RailOfBook, Rails
 from settlement.payouts.lifecycle import RailName
 from settlement.payouts.payees import NoPayees
+from settlement.payouts.rail_events import StripeSecrets
 from settlement.reconciliation.bank_records import ImportedBankLines
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ Two addresses, for Stripe signs what concerns the platform and what concerns con
 Without its secret an address does not exist.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from litestar import Request, post
@@ -14,18 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.api.scopes import PUBLIC
 from settlement.payouts.errors import ForgedEvent
-from settlement.payouts.rail_events import keep
+from settlement.payouts.rail_events import StripeSecrets, keep
 
 log = structlog.get_logger()
 
 _LARGEST = 1024 * 1024  # bytes; Stripe's are some ten thousand
-
-
-class StripeSecrets(NamedTuple):
-    """By which webhooks are signed; none is taken without."""
-
-    platform: str | None
-    connect: str | None
 
 
 @post(

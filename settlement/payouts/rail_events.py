@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import text
@@ -18,6 +18,13 @@ _AT_ONCE = 100
 
 WAITING = "settlement.rail_events WHERE processed_at IS NULL"
 """A FROM clause: events that nobody has acted upon."""
+
+
+class StripeSecrets(NamedTuple):
+    """By which Stripe signs what it tells; nothing is taken without."""
+
+    platform: str | None
+    connect: str | None
 
 
 class RailEvent(msgspec.Struct, frozen=True, kw_only=True):
