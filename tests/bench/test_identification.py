@@ -33,11 +33,14 @@ def run(*words: object) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def judged(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A run with truth, plot and docs, without costs."""
+    """A run with truth, plot and docs, and with costs in an archive of few hours."""
     folder = tmp_path_factory.mktemp("judged")
     (folder / "doc.md").write_text(f"{BEGIN}{END}")
-    words = ["--sources", painted / "sources", "--clips", painted, "--json", folder / "out.json", "--no-costs"]
-    content = run(*words, "--plot", folder / "plot.svg", "--docs", folder / "doc.md")
+    words = ["--sources", painted / "sources", "--clips", painted, "--json", folder / "out.json"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(costs, "HOST_HOURS", 1)
+        patch.setattr(costs, "ALL_HOURS", 2)
+        content = run(*words, "--plot", folder / "plot.svg", "--docs", folder / "doc.md")
     content["plot"], content["doc"] = (folder / "plot.svg").read_text(), (folder / "doc.md").read_text()
     return content
 
@@ -79,11 +82,8 @@ def test_without_truth_there_are_predictions_and_what_is_no_video_stops_nothing(
     assert content["figures"]["recall_singles"] is None
 
 
-def test_costs_are_measured(painted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "HOST_HOURS", 1)
-    monkeypatch.setattr(costs, "ALL_HOURS", 2)
-    words = ["--sources", painted / "sources", "--clips", painted / "clips", "--json", tmp_path / "out.json"]
-    figures = run(*words)["figures"]
+def test_costs_are_measured(judged: dict[str, Any]) -> None:
+    figures = judged["figures"]
     taken = ("identify_cpu_s_p95", "search_ms_p95", "index_gib_per_1000h", "fresh_s", "decode_ratio_1_thread")
     assert all(figures[name] > 0 for name in taken)
 
@@ -119,4 +119,4 @@ def test_sources_come_back_in_the_order_they_were_given(painted: Path) -> None:
     known = fingerprint_sources(paths, done.append)
     assert [source.name for source in known] == [path.stem for path in paths]
     assert sorted(done) == sorted(path.stem for path in paths)
-    assert all(source.seconds == pytest.approx(18, abs=0.5) for source in known)
+    assert all(source.seconds == pytest.approx(12, abs=0.5) for source in known)

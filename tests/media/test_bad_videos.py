@@ -295,7 +295,7 @@ def test_a_length_that_is_not_declared_is_counted(tmp_path: Path) -> None:
 @whichever_ffmpeg
 @pytest.mark.parametrize("track", ["pictures", "sound"])
 def test_hours_of_nothing_between_two_seconds_are_refused(track: str, tmp_path: Path) -> None:
-    jump = ["-bsf:v" if track == "pictures" else "-bsf:a", "setts=ts=if(gte(PTS*TB\\,1)\\,PTS+36000/TB\\,PTS)"]
+    jump = ["-bsf:v" if track == "pictures" else "-bsf:a", "setts=ts=if(gte(PTS*TB\\,1)\\,PTS+7200/TB\\,PTS)"]
     made = film(tmp_path / "film.mkv", sound=("-c:a", "pcm_s16le"))
     gap = rewrapped(made, tmp_path / "gap.mkv", "-live", "1", *jump)
     with pytest.raises(VideoTooLong):
