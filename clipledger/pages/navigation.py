@@ -91,6 +91,7 @@ MENUS: Mapping[Space, tuple[Item, ...]] = {
     ),
     "operator": (
         Item("", N_("Health"), "service:read"),
+        Item("/books", N_("Hosts"), "books:open"),
         Item("/people", N_("People"), "access:manage"),
         Item("/policy", N_("Bounds of splits"), "licences:policy"),
         Item("/schedule", N_("Schedule"), "service:read"),

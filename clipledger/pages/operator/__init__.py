@@ -2,10 +2,11 @@
 
 from litestar import Router
 
-from clipledger.pages.operator import appeals, audit, handles, health, people, policy, rails, schedule
+from clipledger.pages.operator import appeals, audit, books, handles, health, people, policy, rails, schedule
 
 routes: list[Router] = [
     health.show,
+    books.list_all,
     people.list_all,
     people.show,
     policy.show,

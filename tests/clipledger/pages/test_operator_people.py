@@ -1,4 +1,4 @@
-"""The operator's pages about people: who they are, what they may do, and the trail of what they did."""
+"""The operator's pages about hosts and people: who they are, what they may do, and the trail of what they did."""
 
 from collections.abc import Awaitable
 from uuid import uuid4
@@ -116,3 +116,19 @@ async def test_nobody_else_comes_in_here(app: Litestar, company: Company) -> Non
         for path in ("", "/people", "/policy", "/schedule", "/rails", "/appeals", "/handles"):
             page = await visitor.get(f"/operator{path}", status=403)
             assert page.title == "You may not do this"
+
+
+async def test_a_host_is_taken_in(app: Litestar, company: Company) -> None:
+    slug = f"lili-{uuid4().hex}"
+    async with visiting(app, company.operator) as visitor:
+        page = await visitor.get("/operator/books")
+        page = await visitor.send(page, "book", name="Lili Live", slug="Lili Live", status=422)
+        assert page.faults() == [
+            "lower-case letters and digits in words joined by single hyphens, 63 characters at most"
+        ]
+        assert page.typed("book", "name") == "Lili Live"
+        page = await visitor.send(page, "book", slug=slug)
+        assert page.title == "People"
+        assert "The book is open." in page.text
+        page = await visitor.get("/operator/books", cursor=slug[:-1])
+        assert page.rows("Hosts")[0][:3] == ["Lili Live", slug, "Asia/Shanghai"]
