@@ -23,6 +23,7 @@ from clipledger.pages.templates import STATIC, environment
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from clipledger.web.rate_limits import DEFAULT_LIMITS, Limit, Limits
+from tests.clipledger.pages.chinese import english
 from tests.clipledger.pages.planted import ALIVE, LONG, SHORT, URL, House, everything, plant
 from tests.clipledger.pages.visitor import Visitor, visiting
 from tests.conftest import NewDatabase
@@ -183,7 +184,7 @@ class Walk:
 
     def look(self, path: str, answer: Response) -> None:
         soup = BeautifulSoup(answer.text, "html.parser")
-        self.wrong += [f"{path}: {fault}" for fault in (*alive(soup), *unfit(soup))]
+        self.wrong += [f"{path}: {fault}" for fault in (*alive(soup), *unfit(soup), *english(soup))]
         if weight(answer) > LARGEST or len(answer.content) > LARGEST_HTML:
             self.wrong.append(f"{path}: weighs {len(answer.content)}, with style and script {weight(answer)}")
         self.planted += "planted" in soup.get_text() or "onclick=p" in soup.get_text()
@@ -223,7 +224,7 @@ class Walk:
 async def test_nothing_that_people_write_comes_alive_and_every_page_is_fit(app: Litestar, house: House) -> None:
     wrong, seen = [], 0
     for who, person in house.people.items():
-        async with visiting(app, person, language="zh" if who == "approver" else "en") as visitor:
+        async with visiting(app, person, language="en" if who == "approver" else "zh") as visitor:
             walk = Walk(visitor)
             await walk.go()
             assert walk.planted > len(walk.pages) // 3, f"{who} has met too few of what was planted"
