@@ -137,7 +137,7 @@ async def test_opening_lines_and_closing_with_their_proof(
         ["A clip Earned", "+CN¥148.42", "2", "Held +CN¥148.42"],
         ["Product 23 Earned", "+CN¥74.21", "1", "Held +CN¥74.21"],
     ]
-    code = page.soup.select_one(f'a[href="/s/{its.code}"]')
+    code = page.soup.select_one(f'a[href="/s/{its.code}?lang=en"]')
     assert code is not None
     assert code.text == printed(its.code)
 
