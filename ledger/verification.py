@@ -271,6 +271,6 @@ class _Walk:
         if self.known.get(row.seal_no, row.seal_hash.hex()) != row.seal_hash.hex():
             self._found("other-seal", name, "is not the seal that is known")
 
-    def _found(self, rule: Rule, subject: str, detail: str) -> None:
+    def _found(self, rule: Rule, subject: str, said: str) -> None:
         if len(self.findings) < MAX_FINDINGS:
-            self.findings.append(Finding(rule, subject, detail))
+            self.findings.append(Finding(rule, subject, said))

@@ -38,7 +38,6 @@ State = Literal["proposed", "approved", "refused", "withdrawn"]
 
 EXPENSE = "expenses:adjustments"
 BAD_DEBT = "expenses:bad-debt"
-_TITLES: dict[Kind, str] = {"adjustment": "Adjustment", "write-off": "Write-off"}
 
 
 class Proposed(Struct, frozen=True, kw_only=True):
@@ -129,13 +128,19 @@ async def approve(
     entry = NewEntry(
         idempotency_key=f"adjustment:{adjustment_id}",
         effective_on=today or await book_today(connection, book_id),
-        description=f"{_TITLES[its.kind]} {adjustment_id}: {its.reason}",
+        description=_said(its),
         lines=_lines(its),
         metadata={"cause": its.kind, "proposed-by": its.proposed_as, "approved-by": by.actor},
     )
     await open_accounts(connection, book_id, [entry])
     entry_id = (await post(connection, book_id, entry)).entry_id
     return await _decide(connection, book_id, adjustment_id, "approved", by, entry_id=entry_id)
+
+
+def _said(its: Adjustment) -> str:
+    if its.kind == "write-off":
+        return f"Write-off {its.adjustment_id}: {its.reason}"
+    return f"Adjustment {its.adjustment_id}: {its.reason}"
 
 
 async def refuse(connection: AsyncConnection, book_id: int, adjustment_id: int, by: Person, reason: str) -> Adjustment:

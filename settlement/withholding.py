@@ -6,7 +6,7 @@ one is withheld: `ledger.money.portion`). `docs/withholding.md` has examples, wh
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -97,7 +97,7 @@ class Flat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     def tax(self, base: Base) -> Tax:
         """The rate of what is paid."""
         withheld, _ = portion(base.gross, parse_rate(self.rate))
-        return Tax(withheld, (f"{self.rate} of {_said(base.gross, base)} = {_said(withheld, base)}",))
+        return Tax(withheld, (f"{self.rate} of {_money(base.gross, base)} = {_money(withheld, base)}",))
 
 
 class Allowance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,22 +190,27 @@ def encode(rule: Rule) -> Mapping[str, Any]:
 
 def _steps(
     base: Base, period: Period, allowance: Allowance, taxed: int, bracket: Bracket, due: int, withheld: int
-) -> list[str]:
-    whole = base.paid + base.gross
-    said = [f"paid: {_said(base.gross, base)}"]
-    if period != "payment":
-        said = [f"paid in the {period} before {_said(base.paid, base)}, with this {_said(whole, base)}"]
+) -> Iterator[str]:
+    before, whole = _money(base.paid, base), _money(base.paid + base.gross, base)
+    if period == "payment":
+        yield f"paid: {_money(base.gross, base)}"
+    elif period == "month":
+        yield f"paid in the month before {before}, with this {whole}"
+    else:
+        yield f"paid in the year before {before}, with this {whole}"
     if allowance.fixed or parse_rate(allowance.share):
-        free = allowance.share if parse_rate(allowance.share) else _said(allowance.fixed, base)
-        said.append(f"allowance {free}, taxed {_said(taxed, base)}")
-    less = f" less {_said(bracket.quick_deduction, base)}" if bracket.quick_deduction else ""
-    said.append(f"{bracket.rate} of {_said(taxed, base)}{less} = {_said(due, base)}")
+        free = allowance.share if parse_rate(allowance.share) else _money(allowance.fixed, base)
+        yield f"allowance {free}, taxed {_money(taxed, base)}"
+    if bracket.quick_deduction:
+        less = _money(bracket.quick_deduction, base)
+        yield f"{bracket.rate} of {_money(taxed, base)} less {less} = {_money(due, base)}"
+    else:
+        yield f"{bracket.rate} of {_money(taxed, base)} = {_money(due, base)}"
     if base.withheld:
-        said.append(f"withheld before {_said(base.withheld, base)}, now {_said(withheld, base)}")
-    return said
+        yield f"withheld before {_money(base.withheld, base)}, now {_money(withheld, base)}"
 
 
-def _said(amount: int, base: Base) -> str:
+def _money(amount: int, base: Base) -> str:
     return f"{format_amount(amount, base.currency)} {base.currency}"
 
 

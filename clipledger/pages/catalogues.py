@@ -1,4 +1,5 @@
-"""The catalogues of the pages' messages: one for each space, `shell` for what all share, `problems` for refusals.
+"""The catalogues of the pages' messages: one for each space, `shell` for what all share, `problems` for refusals, and
+`told` for what the books tell in words.
 
 `make words` writes into them what is new in the code and the templates, and drops what is gone; what then has no
 translation is for somebody to write.
@@ -12,7 +13,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from clipledger.pages import refusal_messages
+from clipledger.pages import refusal_messages, told_messages
 from clipledger.pages.languages import CATALOGUES, LANGUAGES
 from clipledger.pages.refusals import TITLES
 
@@ -25,7 +26,7 @@ _WIDTH = 120
 
 
 def messages() -> dict[str, set[str | tuple[str, ...]]]:
-    """The messages of each catalogue; what the shell says is in no other."""
+    """The messages of each catalogue; what the shell says is in no other but `told`, which is searched by itself."""
     found: dict[str, set[str | tuple[str, ...]]] = {name: set() for name in ("shell", *SPACES)}
     for path, _, message, _, _ in extract_from_dir(HERE, _METHODS, _OPTIONS, _KEYWORDS, strip_comment_tags=True):
         parts = Path(path).parts
@@ -35,7 +36,8 @@ def messages() -> dict[str, set[str | tuple[str, ...]]]:
         *refusal_messages.rules(),
         *map(refusal_messages.title_of, refusal_messages.codes() - {*TITLES}),
     }
-    return {name: said if name == "shell" else said - found["shell"] for name, said in found.items()}
+    found["told"] = {*told_messages.told()}
+    return {name: said if name in ("shell", "told") else said - found["shell"] for name, said in found.items()}
 
 
 def catalogue(language: str, name: str) -> Catalog:

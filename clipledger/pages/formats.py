@@ -3,6 +3,7 @@
 Nothing is rounded: an amount shows every digit of its currency's minor unit.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +20,8 @@ from ledger.money import exponent
 MINUS = "\N{MINUS SIGN}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _PPM = 1_000_000
+_MOST_DECIMALS = 24
+"""Beside those of the currency: a rate written as a percentage has 14 at most; only a ratio may have no end."""
 _MINUTES: dict[Language, str] = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
 
 
@@ -37,6 +40,14 @@ class Formats:
         """Minor units with the currency's sign: `CN¥1,234.50`, `−US$3.00`."""
         return _money(amount, currency, self.language)
 
+    def fraction(self, amount: Fraction, currency: str) -> str | None:
+        """Minor units that need not be whole, as `money`, with all decimals that it takes; None if it has no end."""
+        for more in range(_MOST_DECIMALS):
+            scaled = amount * 10**more
+            if scaled.denominator == 1:
+                return _money(scaled.numerator, currency, self.language, more)
+        return None
+
     def currency(self, code: str) -> str:
         """What it is called: `Chinese yuan` for CNY."""
         return numbers.get_currency_name(code, locale=self._locale)
@@ -51,6 +62,10 @@ class Formats:
             return Locale.parse(tag, sep="-").get_display_name(self._locale) or tag
         except (ValueError, UnknownLocaleError):
             return tag
+
+    def tongues(self, tags: Iterable[str]) -> str:
+        """Several languages, as a list."""
+        return self.listed([self.tongue(tag) for tag in tags])
 
     def number(self, value: int) -> str:
         """With its thousands apart."""
@@ -110,10 +125,15 @@ class Formats:
         """`a, b and c`."""
         return format_list(words, locale=self._locale) if words else ""
 
+    def either(self, words: list[str]) -> str:
+        """`a, b or c`."""
+        return format_list(words, style="or", locale=self._locale) if words else ""
+
 
 @lru_cache(maxsize=20_000)
-def _money(amount: int, currency: str, language: Language) -> str:
-    decimals = exponent(currency)
+def _money(amount: int, currency: str, language: Language, more: int = 0) -> str:
+    """With `more` decimals than the currency has, in units as small as these."""
+    decimals = exponent(currency) + more
     exact = Decimal(abs(amount)).scaleb(-decimals)
     locale = locale_of(language)
     pattern = "#,##0" + (f".{'0' * decimals}" if decimals else "")

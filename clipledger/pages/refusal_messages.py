@@ -49,7 +49,7 @@ def title_of(code: str) -> str:
 def rules() -> set[str]:
     """All that a refusal may say of a field."""
     found = (text for place in (*ROOMS, *FRONT_DOOR) for kind, text in _found(place) if kind == "rule")
-    return {text for text in found if _is_sentence(text)}
+    return {text for text in found if is_sentence(text)}
 
 
 def _kinds(error: type[_Error]) -> Iterator[type[_Error]]:
@@ -61,7 +61,7 @@ def _kinds(error: type[_Error]) -> Iterator[type[_Error]]:
         yield from _kinds(each)
 
 
-def _is_sentence(text: str) -> bool:
+def is_sentence(text: str) -> bool:
     """Neither a word of the code nor a query."""
     said = [part for part in re.split(r"\{\d+\}", text) if re.search(r"[A-Za-z]{2}", part)]
     return bool(said) and " " in text and "\n" not in text
@@ -71,22 +71,22 @@ def _is_sentence(text: str) -> bool:
 def _found(place: str) -> frozenset[tuple[str, str]]:
     """Kinds and texts, in the modules of a folder."""
     paths = sorted((ROOT / place).rglob("*.py"))
-    return frozenset(found for path in paths for found in _Module(ast.parse(path.read_text())).texts())
+    return frozenset(found for path in paths for found in Module(ast.parse(path.read_text())).texts())
 
 
-class _Module:
+class Module:
     """The texts of one module."""
 
     def __init__(self, tree: ast.Module) -> None:
-        self._nodes = list(ast.walk(tree))
+        self.nodes = list(ast.walk(tree))
         self._functions: dict[str, dict[int, str]] = {name: dict(its) for name, its in _CALLS.items()}
-        self._assigned: dict[str, list[ast.expr]] = {}
-        for node in self._nodes:
+        self.assigned: dict[str, list[ast.expr]] = {}
+        for node in self.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 self._learn(node)
             elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                for name in _names(node):
-                    self._assigned.setdefault(name, []).append(node.value)
+                for name in names_of(node):
+                    self.assigned.setdefault(name, []).append(node.value)
 
     def _learn(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
@@ -96,27 +96,27 @@ class _Module:
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Each with its kind, `code` or `rule`."""
-        for node in self._nodes:
+        for node in self.nodes:
             if isinstance(node, ast.Call):
                 yield from self._of_call(node)
             elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-                yield from (("rule", text) for each in node.exc.args[2:3] for text in self._read(each))
-        for name, values in self._assigned.items():
+                yield from (("rule", text) for each in node.exc.args[2:3] for text in self.read(each))
+        for name, values in self.assigned.items():
             kind = "code" if "code_of" in name.lower() else "rule"
             if kind == "code" or "rule" in name.lower() or "refusals" in name.lower():
-                yield from ((kind, text) for value in values for text in self._read(value))
+                yield from ((kind, text) for value in values for text in self.read(value))
 
     def _of_call(self, call: ast.Call) -> Iterator[tuple[str, str]]:
         name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
         places = self._functions.get(name, {})
         for place, argument in enumerate(call.args):
             if place in places:
-                yield from ((places[place], text) for text in self._read(argument))
+                yield from ((places[place], text) for text in self.read(argument))
         for keyword in call.keywords:
             if keyword.arg in _KINDS:
-                yield from ((_KINDS[keyword.arg], text) for text in self._read(keyword.value))
+                yield from ((_KINDS[keyword.arg], text) for text in self.read(keyword.value))
 
-    def _read(self, value: ast.expr, depth: int = 0) -> Iterator[str]:
+    def read(self, value: ast.expr, depth: int = 0) -> Iterator[str]:
         """The texts that an expression can come to, as far as they stand in this module."""
         if isinstance(value, ast.Constant):
             if isinstance(value.value, str):
@@ -124,18 +124,20 @@ class _Module:
         elif isinstance(value, ast.JoinedStr):
             yield _with_places(value)
         elif isinstance(value, ast.Name) and depth == 0:
-            yield from (text for each in self._assigned.get(value.id, []) for text in self._read(each, 1))
+            yield from (text for each in self.assigned.get(value.id, []) for text in self.read(each, 1))
         elif isinstance(value, ast.IfExp):
-            yield from (text for each in (value.body, value.orelse) for text in self._read(each, depth))
-        elif isinstance(value, ast.BoolOp | ast.Dict | ast.Tuple):
-            yield from (text for each in _parts(value) for text in self._read(each, depth))
+            yield from (text for each in (value.body, value.orelse) for text in self.read(each, depth))
+        elif isinstance(value, ast.Subscript):
+            yield from self.read(value.value, depth)
+        elif isinstance(value, ast.BoolOp | ast.Dict | ast.Tuple | ast.List):
+            yield from (text for each in _parts(value) for text in self.read(each, depth))
 
 
-def _parts(value: ast.BoolOp | ast.Dict | ast.Tuple) -> list[ast.expr]:
-    return value.elts if isinstance(value, ast.Tuple) else value.values
+def _parts(value: ast.BoolOp | ast.Dict | ast.Tuple | ast.List) -> list[ast.expr]:
+    return value.elts if isinstance(value, ast.Tuple | ast.List) else value.values
 
 
-def _names(node: ast.Assign | ast.AnnAssign) -> list[str]:
+def names_of(node: ast.Assign | ast.AnnAssign) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return [target.id for target in targets if isinstance(target, ast.Name)]
 

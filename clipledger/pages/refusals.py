@@ -4,13 +4,11 @@ The rooms say their rules in English, for programs as for people. Here the few t
 otherwise, and all are translated; those with figures in them by patterns: `at most {1} characters`.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from babel.messages.pofile import read_po
-
-from clipledger.pages.languages import CATALOGUES, Language, translations_of
+from clipledger.pages.languages import Language, translations_of
+from clipledger.pages.patterns import LONGEST, PLACE, Pattern, patterns, with_places
 from clipledger.pages.words import N_, WORDS
 from clipledger.web.problems import ProblemDetails
 
@@ -103,11 +101,6 @@ PLAIN: Mapping[str, str] = {
 }
 """What the decoder of requests says, and how a person says it."""
 
-_PLACE = re.compile(r"\{(\d+)\}")
-_LONGEST = 1000
-"""Characters of a rule that is compared with patterns."""
-_Pattern = tuple[re.Pattern[str], str]
-
 
 def headline(problem: ProblemDetails, language: Language) -> str:
     """A problem's title."""
@@ -122,9 +115,9 @@ def rule(text: str, language: Language) -> str:
     if plain is not None:
         return plain
     translated = str(say(text))
-    if translated != text or len(text) > _LONGEST:
+    if translated != text or len(text) > LONGEST:
         return translated
-    return _filled(_with_places(language), text, say) or text
+    return _filled(with_places(language, "problems"), text, say) or text
 
 
 def in_language(function: Callable[..., str], language: Language) -> Callable[..., str]:
@@ -132,11 +125,11 @@ def in_language(function: Callable[..., str], language: Language) -> Callable[..
     return lambda told: function(told, language) if told else ""
 
 
-def _filled(patterns: list[_Pattern], text: str, say: Callable[[str], str]) -> str | None:
+def _filled(known: list[Pattern], text: str, say: Callable[[str], str]) -> str | None:
     """What the first pattern that fits says, in the language, with what stands in its places."""
-    for pattern, said in patterns:
+    for pattern, said in known:
         if found := pattern.fullmatch(text):
-            return _PLACE.sub(lambda place: _word(found[f"p{place[1]}"], say), say(said))
+            return PLACE.sub(lambda place: _word(found[f"p{place[1]}"], say), say(said))
     return None
 
 
@@ -145,27 +138,5 @@ def _word(told: str, say: Callable[[str], str]) -> str:
 
 
 @cache
-def _plain() -> list[_Pattern]:
-    return _patterns(PLAIN)
-
-
-@cache
-def _with_places(language: Language) -> list[_Pattern]:
-    """Those of the catalogue that have places, the most telling first."""
-    path = CATALOGUES / language / "problems.po"
-    if not path.exists():
-        return []
-    with path.open("rb") as file:
-        messages = [str(each.id) for each in read_po(file, locale=language)]
-    return _patterns({message: message for message in messages if "{1}" in message})
-
-
-def _patterns(messages: Mapping[str, str]) -> list[_Pattern]:
-    ordered = sorted(messages, key=lambda message: len(re.sub(r"\{\d+\}", "", message)), reverse=True)
-    return [(_pattern(message), messages[message]) for message in ordered]
-
-
-def _pattern(message: str) -> re.Pattern[str]:
-    parts = _PLACE.split(message)
-    told = [f"(?P<p{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)]
-    return re.compile("".join(told), re.DOTALL)
+def _plain() -> list[Pattern]:
+    return patterns(PLAIN)

@@ -3,9 +3,9 @@
 All of it is one transaction, before any rail is called. From then on the run sends itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Row, text
@@ -89,22 +89,31 @@ async def _book(
     return [{column: next(posted).entry_id for column, _ in its} for its in entries]
 
 
+class _Part(NamedTuple):
+    """What is booked of a payout, and the column that keeps its entry."""
+
+    column: str
+    description: str
+    lines: Mapping[str, int]
+
+
 def _entries(row: Row[Any], planned: Planned, on: date) -> Iterator[tuple[str, NewEntry]]:
     """One for each thing that is done with what was available, so that a statement tells each by itself."""
     party, amounts = planned.party, planned.amounts
+    its = row.payout_id
     parts = (
-        ("approval_entry", "approved", approval_lines(party, amounts)),
-        ("recovery_entry", "recovered for what is owed back", recovery_lines(party, amounts)),
-        ("withheld_entry", "withheld for tax", withheld_lines(party, amounts)),
+        _Part("approval_entry", f"Payout {its}: approved", approval_lines(party, amounts)),
+        _Part("recovery_entry", f"Payout {its}: recovered for what is owed back", recovery_lines(party, amounts)),
+        _Part("withheld_entry", f"Payout {its}: withheld for tax", withheld_lines(party, amounts)),
     )
-    for column, said, lines in parts:
+    for column, description, lines in parts:
         if lines:
             yield (
                 column,
                 NewEntry(
                     idempotency_key=f"payout:{row.payout_id}:{column}",
                     effective_on=on,
-                    description=f"Payout {row.payout_id}: {said}",
+                    description=description,
                     lines=tuple(Line(account, row.currency, amount) for account, amount in lines.items()),
                     metadata={"payout": str(row.payout_id), "run": str(row.run_id)},
                 ),

@@ -54,7 +54,7 @@ async def _made(
         row = (await lock_payouts(connection, book_id, [payout_id])).get(payout_id)
         if row is None or row.key is None:
             return "not one of ours"
-        if wrong := _contradiction(row, status):
+        if wrong := _why_halted(row, status):
             await halt(connection, book_id, row.run_id, rail, Stop(rail=True, reason=wrong), clock())
             return wrong
         if row.reference is None:
@@ -67,7 +67,7 @@ async def _made(
     return None
 
 
-def _contradiction(row: Row[Any], status: TransferStatus) -> str | None:
+def _why_halted(row: Row[Any], status: TransferStatus) -> str | None:
     """What the rail shows that was never ordered."""
     if row.reference not in (None, status.reference):
         return f"payout {row.payout_id} is {row.reference} and {status.reference} at once"

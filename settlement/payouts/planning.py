@@ -46,6 +46,14 @@ class Planned(Struct, frozen=True, kw_only=True):
     fixed_by: str | None = None
 
 
+class LeftOut(NamedTuple):
+    """Why a party is not paid: the reason's code, in words, and who can change it."""
+
+    code: str
+    reason: str
+    fixed_by: str
+
+
 Limits = Mapping[tuple[str, str], int]
 """The most that is taken, by (party, currency)."""
 
@@ -104,41 +112,40 @@ def _planned(
     """`kept`: currencies in which the book has money where the rail pays from; None where that is not known before."""
     amounts = Amounts(payable.available, payable.recovery, tax.withheld, tax.authority)
     left_out = _left_out(payable, tax, amounts, destination, rail) or _not_kept(payable.currency, kept)
-    code, reason, fixed_by = left_out or (None, None, None)
     return Planned(
         party=payable.party,
         currency=payable.currency,
         amounts=amounts,
         withheld=tax,
         destination=destination,
-        code=code,
-        reason=reason,
-        fixed_by=fixed_by,
+        code=left_out.code if left_out else None,
+        reason=left_out.reason if left_out else None,
+        fixed_by=left_out.fixed_by if left_out else None,
     )
 
 
 def _left_out(
     payable: Payable, tax: Withheld, amounts: Amounts, destination: Destination | None, rail: RailName
-) -> tuple[str, str, str] | None:
-    """Its code, in words, and who can change it."""
+) -> LeftOut | None:
     if tax.blocked is not None:
-        return "tax", tax.blocked, "host"
+        return LeftOut("tax", tax.blocked, "host")
     if amounts.amount < max(payable.minimum, 1):
         least = format_amount(max(payable.minimum, 1), payable.currency)
-        return "below-minimum", f"less than {least} {payable.currency}, the least that its terms pay out", "host"
+        said = f"less than {least} {payable.currency}, the least that its terms pay out"
+        return LeftOut("below-minimum", said, "host")
     if destination is None:
-        return "no-account", f"has no account to be paid to ({rail})", "payee"
+        return LeftOut("no-account", f"has no account to be paid to ({rail})", "payee")
     if destination.state != "active":
-        return "account", "its account can't be paid to yet", "payee"
+        return LeftOut("account", "its account can't be paid to yet", "payee")
     if payable.currency not in destination.currencies:
-        return "currency", f"its account does not take {payable.currency}", "payee"
+        return LeftOut("currency", f"its account does not take {payable.currency}", "payee")
     return None
 
 
-def _not_kept(currency: str, kept: frozenset[str] | None) -> tuple[str, str, str] | None:
+def _not_kept(currency: str, kept: frozenset[str] | None) -> LeftOut | None:
     if kept is None or currency in kept:
         return None
-    return "no-funds", f"the book has no bank account in {currency}", "host"
+    return LeftOut("no-funds", f"the book has no bank account in {currency}", "host")
 
 
 async def destinations_of(

@@ -71,43 +71,52 @@ async def write(connection: AsyncConnection, book_id: int, made: Sequence[Made],
 
 def _entries(row: Row[Any], change: Change, today: date) -> Iterator[NewEntry]:
     """What the change books; the first is the one that is kept with the payout."""
-    for number, (said, lines, reverses) in enumerate(_booked(row, change)):
+    for number, (description, lines, reverses) in enumerate(_booked(row, change)):
         yield NewEntry(
             idempotency_key=f"payout:{row.payout_id}:{row.steps}:{change.action}:{number}",
             effective_on=today,
-            description=f"Payout {row.payout_id} {said}"[:200],
+            description=description[:200],
             lines=tuple(Line(account, row.currency, amount) for account, amount in lines.items()),
             metadata=_named(row, change.reference or row.reference),
             reverses=reverses,
         )
 
 
-def _booked(row: Row[Any], change: Change) -> Iterator[tuple[str, dict[str, int], int | None]]:
+class _Booking(NamedTuple):
     """In words, by account, and which entry it takes back."""
+
+    description: str
+    lines: Mapping[str, int]
+    reverses: int | None = None
+
+
+def _booked(row: Row[Any], change: Change) -> Iterator[_Booking]:
+    its = row.payout_id
     match change.action:
         case "sent" if row.sent_entry is None:
-            yield f"sent: {change.reference}", sent_lines(row.rail, row.amount), None
+            yield _Booking(f"Payout {its} sent: {change.reference}", sent_lines(row.rail, row.amount))
         case "refused" if row.sent_entry is not None:
-            yield f"refused: {change.reason}", _mirrored(sent_lines(row.rail, row.amount)), row.sent_entry
+            back = _mirrored(sent_lines(row.rail, row.amount))
+            yield _Booking(f"Payout {its} refused: {change.reason}", back, row.sent_entry)
         case "confirmed":
-            yield f"arrived: {row.reference}", paid_lines(row.party, row.rail, row.amount), None
+            yield _Booking(f"Payout {its} arrived: {row.reference}", paid_lines(row.party, row.rail, row.amount))
         case "cancelled":
-            yield from _undone(row, f"cancelled: {change.reason}")
+            yield from _undone(row, f"Payout {its} cancelled: {change.reason}")
         case "returned" if change.returned == row.amount:
-            yield from _undone(row, f"came back: {change.reason}")
-            yield from _in_part(row, -row.returned, "came back whole, no longer in part")
+            yield from _undone(row, f"Payout {its} came back: {change.reason}")
+            yield from _in_part(row, -row.returned, f"Payout {its} came back whole, no longer in part")
         case "returned":
-            yield from _in_part(row, change.returned - row.returned, f"came back in part: {change.reason}")
+            yield from _in_part(row, change.returned - row.returned, f"Payout {its} came back in part: {change.reason}")
 
 
-def _in_part(row: Row[Any], part: int, said: str) -> Iterator[tuple[str, dict[str, int], None]]:
+def _in_part(row: Row[Any], part: int, said: str) -> Iterator[_Booking]:
     """So much more of what was paid has come back, or so much less."""
     if part:
-        yield said, partly_returned_lines(row.party, row.rail, part), None
-        yield said, payable_again_lines(row.party, part), None
+        yield _Booking(said, partly_returned_lines(row.party, row.rail, part))
+        yield _Booking(said, payable_again_lines(row.party, part))
 
 
-def _undone(row: Row[Any], said: str) -> Iterator[tuple[str, dict[str, int], int]]:
+def _undone(row: Row[Any], said: str) -> Iterator[_Booking]:
     """Every entry that it had so far, the newest last: what is taken back first is what the party sees."""
     amounts = Amounts(row.taken, row.recovery, row.withheld, row.authority)
     had = (
@@ -119,7 +128,7 @@ def _undone(row: Row[Any], said: str) -> Iterator[tuple[str, dict[str, int], int
     )
     for lines, entry in had:
         if entry is not None:
-            yield said, _mirrored(lines), entry
+            yield _Booking(said, _mirrored(lines), entry)
 
 
 def _mirrored(lines: Mapping[str, int]) -> dict[str, int]:

@@ -76,11 +76,13 @@ _REASONS: Final[Mapping[str, tuple[Fixer, bool, str]]] = {
     "TECH": ("operator", True, "a technical fault of the bank"),
     "TM01": ("operator", True, "the file came after the bank's closing time"),
 }
+_OTHER_REASONS: Final[tuple[Fixer, bool, str]] = ("operator", True, "the bank gives a reason of its own")
+"""Those that are not here, and where there is none."""
 
 
 def refusal_for(code: str | None, told: str | None) -> Refused:
     """For a reason code, or none, and the bank's own words, or none."""
-    fixed_by, retriable, words = _REASONS.get(code or "", ("operator", True, "the bank gives a reason of its own"))
+    fixed_by, retriable, words = _REASONS.get(code or "", _OTHER_REASONS)
     said = f"{words}: {told[:300]}" if told else words
     return Refused(code or "RJCT", said, fixed_by, retriable)
 

@@ -115,13 +115,14 @@ def _match_with_difference(
     work: Work, name: str, place: int, at: int, kind: Literal["fee-not-booked", "fx-difference"]
 ) -> None:
     more = work.theirs[at].amount - work.ours[place].amount
-    why = f"{-more} less, as much as a fee" if kind == "fee-not-booked" else f"{more:+} by the bank's rate"
-    rule: Literal["reference-less-fee", "reference-fx"] = (
-        "reference-less-fee" if kind == "fee-not-booked" else "reference-fx"
-    )
-    if work.match(Match(rule, 90, (place,), (at,), f"{name}: {why}")):
+    rule: Literal["reference-less-fee", "reference-fx"] = "reference-fx"
+    said = f"{name}: {more:+} by the bank's rate"
+    if kind == "fee-not-booked":
+        rule = "reference-less-fee"
+        said = f"{name}: {-more} less, as much as a fee"
+    if work.match(Match(rule, 90, (place,), (at,), said)):
         number = len(work.matches) - 1
-        work.set_aside(Residual(kind, (place,), (at,), f"{name}: {why}", match=number))
+        work.set_aside(Residual(kind, (place,), (at,), said, match=number))
 
 
 def _several(work: Work, name: str, mine: Sequence[int], other: Sequence[int]) -> None:
@@ -149,20 +150,24 @@ def _strange(work: Work, strangers: Strangers) -> None:
         mine = work.ours[place]
         found = strangers.theirs.get(mine.reference) if mine.reference else None
         if found:
-            work.set_aside(_elsewhere(mine.reference, found, "moved", ours=(place,)))
+            if found.account:
+                said = f"{mine.reference} moved on {found.account}: {found.amount}"
+            else:
+                said = f"{mine.reference} moved in {found.currency}: {found.amount}"
+            work.set_aside(Residual(_elsewhere(found), (place,), (), said, stranger=found))
     for place in work.free_theirs():
         other = work.theirs[place]
         found = strangers.ours.get(other.reference) if other.reference and other.kind != "fee" else None
         if found:
-            work.set_aside(_elsewhere(other.reference, found, "is booked", theirs=(place,)))
+            if found.account:
+                said = f"{other.reference} is booked on {found.account}: {found.amount}"
+            else:
+                said = f"{other.reference} is booked in {found.currency}: {found.amount}"
+            work.set_aside(Residual(_elsewhere(found), (), (place,), said, stranger=found))
 
 
-def _elsewhere(
-    name: str, found: Stranger, verb: str, *, ours: tuple[int, ...] = (), theirs: tuple[int, ...] = ()
-) -> Residual:
-    kind: Kind = "currency-differs" if not found.account else "wrong-account"
-    where = f"in {found.currency}" if kind == "currency-differs" else f"on {found.account}"
-    return Residual(kind, ours, theirs, f"{name} {verb} {where}: {found.amount}", stranger=found)
+def _elsewhere(found: Stranger) -> Kind:
+    return "wrong-account" if found.account else "currency-differs"
 
 
 # What is left ---------------------------------------------------------------------------------------------------

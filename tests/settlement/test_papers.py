@@ -194,7 +194,7 @@ def test_a_paper_bears_its_proof() -> None:
     assert document["seal"] == ["Number 3", HASH]
     assert (document["state"], document["in_force"]) == ("Issued 2026-11-03 09:30:12 UTC", True)
     assert papers._document(whole(*MONTH), "en", HERE)["seal"] == ["Not sealed yet"]
-    assert papers._document(whole(*MONTH), "zh", HERE)["seal"] == ["尚未封印"]
+    assert papers._document(whole(*MONTH), "zh", HERE)["seal"] == ["尚未封存"]
     replaced = papers._document(whole(*MONTH, state="superseded", replaced_by=2), "en", HERE)
     assert (replaced["state"], replaced["in_force"]) == (
         "Issued 2026-11-03 09:30:12 UTC, superseded by revision 2",

@@ -11,6 +11,7 @@ from clipledger.pages.clipper.wording import BALANCES, CAUSES, RULES, SHARES
 from clipledger.pages.formats import Formats
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
+from clipledger.pages.workings import Worked, worked
 from ledger.books import get_book
 from ledger.splits import Split, evaluate
 from licensing.grants import Grant, find_grant
@@ -21,11 +22,12 @@ from settlement.sales import Sale
 
 @dataclass(frozen=True)
 class Shared:
-    """How a sale is shared: by which grant, under which version of which terms, step by step."""
+    """How a sale is shared: by which grant, under which version of which terms, and step by step."""
 
     grant: Grant
     version: TermsVersion
     split: Split
+    steps: list[Worked]
 
 
 @page("/clippers/{clipper:int}/sales/{sale_id:int}", space="clipper", scope="party:read")
@@ -44,7 +46,7 @@ async def sale(
         sale=found.sale,
         found=found,
         host=book.name,
-        shared=await _shared(connection, book_id, found.sale),
+        shared=await _shared(view, connection, book_id, found.sale),
         balances=BALANCES,
         causes=CAUSES,
         rules=RULES,
@@ -52,10 +54,11 @@ async def sale(
     )
 
 
-async def _shared(connection: AsyncConnection, book_id: int, its: Sale) -> Shared | None:
+async def _shared(view: View, connection: AsyncConnection, book_id: int, its: Sale) -> Shared | None:
     """None for a sale that is in suspense."""
     if its.grant_id is None or its.offer_id is None or its.version_no is None:
         return None
     version = await find_terms(connection, book_id, its.offer_id, its.version_no)
     grant = await find_grant(connection, book_id, its.grant_id)
-    return Shared(grant, version, evaluate(version.terms.split, its.due, its.tier))
+    split = evaluate(version.terms.split, its.due, its.tier)
+    return Shared(grant, version, split, worked(split, view.say, view.formats))

@@ -1,5 +1,7 @@
 """A sale, explained: from the entries that booked it back to each row of a report that told of it."""
 
+from dataclasses import dataclass
+
 from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -7,14 +9,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.pages.finance.names import parties
 from clipledger.pages.finance.suspense import Words, licences_to_choose
-from clipledger.pages.finance.wording import CAUSES, REASONS, RULES
+from clipledger.pages.finance.wording import CAUSES, REASONS, RULES, SHARES
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
+from clipledger.pages.workings import Worked, worked
 from ledger.seals import proof_holds
+from ledger.splits import Split, evaluate
 from licensing.names import names_of_parties, offers_of_grants, titles_of_clips
+from licensing.offers import TermsVersion, find_terms
 from settlement.explaining import explain
 from settlement.positions import agency_party, clipper_party
 from settlement.sales import Sale
+
+
+@dataclass(frozen=True)
+class Shared:
+    """How a sale is shared: under which version of which terms, and step by step."""
+
+    version: TermsVersion
+    split: Split
+    steps: list[Worked]
 
 
 @page("/books/{book:str}/finance/sales/{sale_id:int}", space="finance", scope="settlement:read")
@@ -46,7 +60,18 @@ async def sale(
         causes=CAUSES,
         find=find,
         choices=await licences_to_choose(connection, book_id, find),
+        shared=await _shared(view, connection, book_id, its.sale),
+        shares=SHARES,
     )
+
+
+async def _shared(view: View, connection: AsyncConnection, book_id: int, its: Sale) -> Shared | None:
+    """None for a sale that is in suspense."""
+    if its.offer_id is None or its.version_no is None:
+        return None
+    version = await find_terms(connection, book_id, its.offer_id, its.version_no)
+    split = evaluate(version.terms.split, its.due, its.tier)
+    return Shared(version, split, worked(split, view.say, view.formats))
 
 
 def _earners(its: Sale) -> list[str]:

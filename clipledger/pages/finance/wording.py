@@ -74,3 +74,11 @@ CAUSES: Mapping[str, str] = {
     "forfeited": N_("the dispute was upheld"),
 }
 """Why a sale moved in the books."""
+
+SHARES: Mapping[str, str] = {
+    "platform": N_("Platform fee"),
+    "agency": N_("Agency"),
+    "host": N_("Host"),
+    "clipper": N_("Clipper"),
+}
+"""Who has a part of a sale."""

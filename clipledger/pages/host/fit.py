@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 
-from clipledger.pages.words import N_
+from clipledger.pages.formats import Formats
+from clipledger.pages.words import N_, WORDS
 from licensing.scoring import Reason
 
 FEATURES: Mapping[str, str] = {
@@ -70,14 +71,21 @@ _INNER = ("top", "times", "where")
 """Parts of a sentence that are phrases themselves."""
 
 
-def told(say: Callable[[str], str], reason: Reason) -> str:
+def told(say: Callable[[str], str], formats: Formats, reason: Reason) -> str:
     """The reason; as it is, where it is none of the sentences known here."""
-    return _said(say, reason.reason)
+    return _said(say, formats, reason.reason)
 
 
-def _said(say: Callable[[str], str], sentence: str) -> str:
+def _said(say: Callable[[str], str], formats: Formats, sentence: str) -> str:
     for pattern, message in _READ:
         if match := pattern.fullmatch(sentence):
-            parts = {name: _said(say, text) if name in _INNER else text for name, text in match.groupdict().items()}
-            return say(message) % parts
+            return say(message) % {name: _part(say, formats, name, text) for name, text in match.groupdict().items()}
     return sentence
+
+
+def _part(say: Callable[[str], str], formats: Formats, name: str, text: str) -> str:
+    if name in _INNER:
+        return _said(say, formats, text)
+    if name == "platforms":
+        return formats.either([say(WORDS[each][0]) if each in WORDS else each for each in text.split(" or ")])
+    return formats.tongues(text.split(", ")) if name == "what" else text

@@ -12,6 +12,7 @@ from markupsafe import escape
 from clipledger.pages import plots
 from clipledger.pages.languages import LANGUAGES, Language, locale_of, translations_of
 from clipledger.pages.refusals import headline, in_language, rule
+from clipledger.pages.tellings import told
 from clipledger.pages.words import WORDS
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -41,8 +42,14 @@ def environment(language: Language) -> Environment:
         text = str(raw)
         return str(translations.ugettext(WORDS[text][0])) if text in WORDS else text.replace("_", " ").replace("-", " ")
 
-    made.filters.update(word=word, tone=lambda raw: WORDS.get(str(raw), ("", "quiet"))[1])
+    def brand(raw: object) -> str:
+        """Of a platform or a marketplace: as it calls itself. One that nobody knows here has only its code."""
+        text = str(raw)
+        return word(text) if text in WORDS else text
+
+    made.filters.update(brand=brand, word=word, tone=lambda raw: WORDS.get(str(raw), ("", "quiet"))[1])
     made.filters.update(headline=in_language(headline, language), rule=in_language(rule, language))
+    made.filters.update(told=in_language(told, language))
     made.globals.update(
         asset=asset,
         bars=plots.bars,

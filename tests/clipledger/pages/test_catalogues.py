@@ -2,14 +2,17 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 
 import pytest
 from babel.messages.catalog import Message
 
 from clipledger.pages import catalogues, refusal_messages
-from clipledger.pages.languages import CATALOGUES, translations_of
+from clipledger.pages.languages import CATALOGUES, Language, translations_of
 from clipledger.pages.refusals import PLAIN, TITLES, headline, rule
 from clipledger.web.problems import Problem
+from licensing.certificates.labels import LABELS as CERTIFICATE
+from settlement.statements.labels import LABELS as STATEMENT
 
 PLACE = re.compile(r"%\(\w+\)[sd]|\{\d+\}|%%")
 NAMES = sorted(catalogues.messages())
@@ -69,6 +72,15 @@ def test_what_two_spaces_say_they_say_alike() -> None:
             if message.id and all(told(message)):
                 said[ids(message)[0]].add(told(message))  # by this, plurals are looked up too
     assert not {message: texts for message, texts in said.items() if len(texts) > 1}
+
+
+@pytest.mark.parametrize("labels", [STATEMENT, CERTIFICATE], ids=["statements", "certificates"])
+def test_papers_call_things_as_pages_do(labels: Mapping[Language, Mapping[str, str]]) -> None:
+    """What parts the items of a list on paper is another mark."""
+    say = translations_of("zh").ugettext
+    pages = {name: str(say(english)) for name, english in labels["en"].items() if say(english) != english}
+    assert len(pages) > 15
+    assert not {name: said for name, said in pages.items() if name != "comma" and said != labels["zh"][name]}
 
 
 def test_there_is_no_catalogue_beside_them() -> None:

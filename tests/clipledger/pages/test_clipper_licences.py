@@ -65,7 +65,7 @@ async def test_what_is_offered_is_accepted_by_its_fingerprint(
         page = await visitor.send(page, "accept")
         assert "The licence is active: you may clip." in page.text
         assert page.soup.find("a", href=f"/clippers/{clipper.clipper_id}/submit?grant={grant.grant_id}")
-        assert page.soup.find("a", href=f"/certificates/{grant.certificate_no}")
+        assert page.soup.find("a", href=f"/certificates/{grant.certificate_no}?lang=en")
         assert page.rows("History")[-1][1].startswith("offered")
 
 

@@ -137,7 +137,7 @@ async def test_opening_lines_and_closing_with_their_proof(
         ["A clip Earned", "+CN¥148.42", "2", "Held +CN¥148.42"],
         ["Product 23 Earned", "+CN¥74.21", "1", "Held +CN¥74.21"],
     ]
-    code = page.soup.select_one(f'a[href="/s/{its.code}"]')
+    code = page.soup.select_one(f'a[href="/s/{its.code}?lang=en"]')
     assert code is not None
     assert code.text == printed(its.code)
 
@@ -222,8 +222,8 @@ async def test_a_line_has_its_sales_and_each_leads_to_why(
     assert page.figures() == {"Amount of the line": "+CN¥148.42", "Held": "+CN¥148.42"}
     rows = page.rows("The sales behind it")
     assert [row[:4] for row in rows] == [
-        [f"{first.order_no} tiktok", "+CN¥74.21", "Held +CN¥74.21", "settled"],
-        [f"{second.order_no} tiktok", "+CN¥74.21", "Held +CN¥74.21", "pending"],
+        [f"{first.order_no} TikTok", "+CN¥74.21", "Held +CN¥74.21", "settled"],
+        [f"{second.order_no} TikTok", "+CN¥74.21", "Held +CN¥74.21", "pending"],
     ]
     assert page.soup.select_one(f'a[href="/clippers/{granted.clipper.clipper_id}/sales/{first.sale_id}"]')
     page = await seen(app, granted, f"/statements/{its.statement_id}/lines/4")
@@ -259,15 +259,15 @@ async def test_why_this_amount(app: Litestar, till: Till, closer: Closer, grante
     first, second, third = await october(till, granted)
     page = await why(app, granted, first)
     assert page.title == "Why this amount"
-    assert f"Order {first.order_no} at tiktok, sold 5 Oct 2026, with A host" in page.text
+    assert f"Order {first.order_no} at TikTok, sold 5 Oct 2026, with A host" in page.text
     figures = page.figures()
     assert figures["Your share"] == "CN¥74.21"
     assert figures["Commission"] == "CN¥130.20 what the marketplace pays for it"
     assert page.rows("How it is shared") == [
         ["Commission", "CN¥130.20", "of the sale"],
         ["Platform fee", "CN¥6.51", "5% of the commission, CN¥130.20"],
-        ["Host", "CN¥49.48", "4 of 10 parts of what is left, CN¥123.69 rounded"],
-        ["You", "CN¥74.21", "6 of 10 parts of what is left, CN¥123.69 rounded"],
+        ["Host", "CN¥49.48", "4 of 10 parts of what is left, CN¥123.69 rounded up from CN¥49.476"],
+        ["You", "CN¥74.21", "6 of 10 parts of what is left, CN¥123.69 rounded down from CN¥74.214"],
     ]
     assert "The marketplace names the video, and that is a clip of yours. 95 of 100 sure" in page.text
     assert "Your share is available: the waiting time is over." in page.text

@@ -55,7 +55,11 @@ async def test_a_sale_is_explained_from_terms_to_entries(office: CountingHouse) 
     assert (figures["Commission"], figures["Ana"], figures["Host"]) == ("CN¥130.20", "CN¥74.21", "CN¥49.48")
     assert figures["Platform fee"].startswith("CN¥6.51")
     assert "its account is one of the licence's" in page.text
-    assert "clipper: 6/10 of the remaining 123.69" in page.text
+    assert page.rows("How it is shared")[1:] == [
+        ["Platform fee", "CN¥6.51", "5% of the commission, CN¥130.20"],
+        ["Host", "CN¥49.48", "4 of 10 parts of what is left, CN¥123.69 rounded up from CN¥49.476"],
+        ["Clipper", "CN¥74.21", "6 of 10 parts of what is left, CN¥123.69 rounded down from CN¥74.214"],
+    ]
     ((_, because, *amounts, stage, entry),) = page.rows("What was posted")
     assert (because, stage) == ("a report told of it, row 1", "held")
     assert amounts == ["CN¥130.20", "CN¥74.21", "CN¥49.48", "CN¥6.51", "CN¥0.00"]

@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Litestar
 
+from clipledger.pages.formats import Formats
 from clipledger.pages.host.fit import told
 from licensing.scoring import Reason
 from tests.clipledger.pages.visitor import visiting
@@ -28,7 +29,7 @@ async def test_the_list_tells_state_split_and_licences(
     async with visiting(app, host.person) as visitor:
         page = await visitor.get(f"/books/{host.book}/offers")
         bags, first = page.rows("Offers")
-        assert bags == ["Bags beauty · douyin, tiktok", "paused", "60%", "0 / 20", "0", "–"]
+        assert bags == ["Bags beauty · Douyin and TikTok", "paused", "60%", "0 / 20", "0", "–"]
         assert first[1:5] == ["open", "60%", "1", "0"]
         page = await visitor.get(f"/books/{host.book}/offers", state="open")
         assert len(page.rows("Offers")) == 1
@@ -105,7 +106,7 @@ async def test_clippers_that_fit_are_ranked_with_reasons(
         page = await visitor.get(f"/books/{host.book}/offers/{offer_id}/candidates")
         (card,) = [card for card in page.soup.select(".card") if name in card.get_text()]
         assert "of 100 points" in card.get_text()
-        assert "speaks zh" in card.get_text()
+        assert "speaks Chinese" in card.get_text()
         page = await visitor.get(f"/books/{host.book}/offers/{offer_id}/candidates", standing="applicant")
         assert "There is nobody of that kind." in page.text
     async with visiting(app, host.person, language="zh") as visitor:
@@ -124,14 +125,17 @@ def test_a_reason_is_told_phrase_by_phrase() -> None:
         return Reason("gmv", 0.5, 0.1, 0.05, True, "some", text)
 
     assert (
-        told(say, reason("in the lower half of those who sell in tea on x or y"))
-        == "LOW of those who sell in x or y/tea"
+        told(say, Formats("en"), reason("in the lower half of those who sell in tea on x or y"))
+        == "LOW of those who sell in X or y/tea"
     )
-    assert told(say, reason("about 20 % of its orders were in tea")) == "about 20 % of its orders were in tea"
-    assert told(say, reason("returns in tea are about 2 times or more the market's")).endswith(
+    assert (
+        told(say, Formats("en"), reason("about 20 % of its orders were in tea"))
+        == "about 20 % of its orders were in tea"
+    )
+    assert told(say, Formats("en"), reason("returns in tea are about 2 times or more the market's")).endswith(
         "2 times the market's or more"
     )
-    assert told(say, reason("something new")) == "something new"
+    assert told(say, Formats("en"), reason("something new")) == "something new"
 
 
 async def test_who_only_reads_is_shown_no_forms_and_strangers_nothing(
