@@ -71,10 +71,12 @@ async def _keep(connection: AsyncConnection, book_id: int, periods: Mapping[date
 
 _TURN = text("LOCK TABLE settlement.sold_periods IN SHARE ROW EXCLUSIVE MODE")
 
+LARGE = "(SELECT count(*) FROM (SELECT FROM settlement.sales WHERE book_id = :book LIMIT :least) AS its) >= :least"
+
 # What was told of ten minutes before, or later, may have been committed after the sums were worked out. A few changes
 # leave no trace but in the sales themselves (whose a sale is that is worth nothing): they are seen within a day.
-_DUE = text("""
-    SELECT (SELECT count(*) FROM (SELECT FROM settlement.sales WHERE book_id = :book LIMIT :least) AS its) >= :least
+_DUE = text(f"""
+    SELECT {LARGE}
        AND (kept.periods < cardinality(CAST(:since AS date[]))
             OR kept.as_of <= now() - CAST(:every AS interval)
                AND (kept.as_of <= now() - interval '1 day' OR greatest(
@@ -84,7 +86,7 @@ _DUE = text("""
                ) > kept.as_of - interval '10 minutes'))
     FROM (SELECT count(*) AS periods, min(as_of) AS as_of FROM settlement.sold_periods
           WHERE book_id = :book AND since = ANY (CAST(:since AS date[]))) AS kept
-""")
+""")  # noqa: S608 - of constants
 
 _KEPT = text("""
     SELECT as_of FROM settlement.sold_periods

@@ -464,3 +464,42 @@ sold = Table(
     Column("clicks", Numeric),
     PrimaryKeyConstraint("book_id", "since", "kind", "place", "currency"),
 )
+
+rolled_months = Table(
+    "rolled_months",
+    metadata,
+    book(),
+    Column("month", Date, nullable=False),
+    Column("locked_through", Date),
+    *_amounts("reopenings", "entries"),
+    Column("as_of", INSTANT, nullable=False),
+    PrimaryKeyConstraint("book_id", "month"),
+)
+
+rolled = Table(
+    "rolled",
+    metadata,
+    book(),
+    Column("month", Date, nullable=False),
+    Column("by_party", Boolean, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("party", ASCII, nullable=False),
+    Column("currency", ASCII, nullable=False),
+    *(
+        Column(name, Numeric, nullable=False)
+        for name in (
+            "opening",
+            "earned",
+            "refunds",
+            "adjustments",
+            "true_ups",
+            "withholding",
+            "recoveries",
+            "payouts",
+            "closing",
+            "recoverable",
+        )
+    ),
+    Column("proved", Boolean, nullable=False),
+    PrimaryKeyConstraint("book_id", "month", "by_party", "place", "currency"),
+)

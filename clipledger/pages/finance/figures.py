@@ -110,16 +110,16 @@ async def figures(
 async def _roll_forward(view: View, connection: AsyncConnection, book_id: int, wanted: Wanted) -> _Made:
     first = month_of(wanted.month) or await last_month(connection, book_id)
     by: roll_forward.By = "party" if wanted.by == "party" else "kind"
-    report = await roll_forward.roll_forward(connection, book_id, first, by=by)
-    rows, more = _page(report.rows, wanted.offset)
+    page = {"offset": wanted.offset, "limit": ROWS}
+    report, as_of = await roll_forward.roll_forward_lately(connection, book_id, first, by=by, **page)
     values = {
         "report": report,
-        "rows": rows,
-        "next_cursor": more,
+        "summed": as_of,
+        "next_cursor": report.next_cursor,
         "by": by,
         "moves": MOVES,
         "plots": [(each.currency, _moved(view, each)) for each in report.totals],
-        "names": await parties(view, connection, _parties(rows)),
+        "names": await parties(view, connection, _parties(report.rows)),
     }
     return values, {"month": format_period(first), "by": by}
 

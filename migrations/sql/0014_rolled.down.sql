@@ -1,0 +1,1 @@
+DROP TABLE settlement.rolled, settlement.rolled_months;
