@@ -16,10 +16,10 @@ from msgspec import Struct
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from settlement.lately import AT_LEAST, EVERY, LARGE, turn
 from settlement.reports.books import MONTHS_BOOKED, find_reported, month_before
 from settlement.reports.performance_sql import plan_for_all
 from settlement.reports.roll_forward_sql import keeping_of
-from settlement.sold import AT_LEAST, EVERY, LARGE
 
 
 class Kept(Struct, frozen=True):
@@ -56,8 +56,7 @@ async def refresh_rolled(
 
 async def _refresh(engine: AsyncEngine, asked: dict[str, Any]) -> bool:
     """Work out one month, if it is still due."""
-    async with engine.execution_options(isolation_level="REPEATABLE READ").connect() as connection, connection.begin():
-        await connection.execute(_TURN)  # before anything is looked at: what the one before has done is seen
+    async with turn(engine, "settlement.rolled_months") as connection:
         due: Row[Any] | None = (await connection.execute(_DUE, asked)).one_or_none()
         if due is None:
             return False
@@ -70,8 +69,6 @@ async def _refresh(engine: AsyncEngine, asked: dict[str, Any]) -> bool:
 
 
 # SQL --------------------------------------------------------------------------------------------------------
-
-_TURN = text("LOCK TABLE settlement.rolled_months IN SHARE ROW EXCLUSIVE MODE")
 
 # How often a month or one before it has been reopened: what was locked when it had been as often is locked still, for a
 # lock goes by a reopening alone. Whoever sees a lock sees all that was posted before it; nothing is posted after it.

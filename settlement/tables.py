@@ -177,6 +177,12 @@ sales = Table(
     UniqueConstraint("order_no", "line_no", "marketplace", "book_id", name="sales_line"),
     Index("sales_in_suspense", "book_id", "sale_id", postgresql_where=text("rule IS NULL")),
     Index(
+        "sales_suspended",
+        *("book_id", "currency", "sold_on"),
+        postgresql_include=["suspense"],
+        postgresql_where=text("rule IS NULL AND suspense <> 0"),
+    ),
+    Index(
         "sales_to_release", "book_id", "release_on", postgresql_where=text("stage = 'held' AND release_on IS NOT NULL")
     ),
     Index("sales_frozen", "book_id", "sale_id", postgresql_where=text("stage = 'frozen'")),
@@ -502,4 +508,15 @@ rolled = Table(
     ),
     Column("proved", Boolean, nullable=False),
     PrimaryKeyConstraint("book_id", "month", "by_party", "place", "currency"),
+)
+
+kept_reports = Table(
+    "kept_reports",
+    metadata,
+    book(),
+    Column("name", ASCII, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("as_of", INSTANT, nullable=False),
+    PrimaryKeyConstraint("book_id", "name", "place"),
 )

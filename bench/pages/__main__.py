@@ -36,6 +36,7 @@ from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from media.storage import Storage
 from settlement.facts import refresh_facts
+from settlement.kept_reports import refresh_reports
 from settlement.rolled import refresh_rolled
 from settlement.sold import refresh_sold
 
@@ -91,6 +92,7 @@ async def _measure(on: Ground, folder: Path, lines: int) -> list[Seen]:
         await close_month(engine, book_id)
         await refresh_sold(engine, book_id)
         await refresh_rolled(engine, book_id)
+        await refresh_reports(engine, book_id)
         async with engine.begin() as connection:
             await refresh_facts(connection, book_id)
         on.load(_DATABASE, [])

@@ -1,1 +1,2 @@
-DROP TABLE settlement.rolled, settlement.rolled_months;
+DROP INDEX settlement.sales_suspended;
+DROP TABLE settlement.rolled, settlement.rolled_months, settlement.kept_reports;

@@ -1,4 +1,4 @@
--- How what a large book owes moved in a month, for reports that need not read all its sales.
+-- What reports say of a large book, kept so that pages need not read all its sales and accounts; and an index.
 
 -- The months of which this is kept, as of when, and what tells whether it is as it was: through which month the book was
 -- locked, how often this month or one before it had been reopened, and how many entries were booked in it and before it
@@ -38,3 +38,18 @@ CREATE TABLE settlement.rolled (
 
 -- A month is worked out anew as a whole.
 GRANT SELECT, INSERT, DELETE ON settlement.rolled_months, settlement.rolled TO clipledger_app;
+
+-- Reports as they were made of a large book at a moment: in place 0 the whole without its rows, then row by row, as JSON.
+CREATE TABLE settlement.kept_reports (
+    book_id bigint NOT NULL,
+    name    text COLLATE "C" NOT NULL,
+    place   bigint NOT NULL,
+    content text NOT NULL,
+    as_of   timestamptz NOT NULL,
+    PRIMARY KEY (book_id, name, place)
+);
+
+GRANT SELECT, INSERT, DELETE ON settlement.kept_reports TO clipledger_app;
+
+-- What is in suspense is counted and aged, by currency and day, on several pages.
+CREATE INDEX sales_suspended ON settlement.sales (book_id, currency, sold_on) INCLUDE (suspense) WHERE rule IS NULL AND suspense <> 0;

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.periods import lock_period, reopen_period
+from settlement.lately import EVERY
 from settlement.reports.books import month_before
 from settlement.reports.roll_forward import RollForward
 from settlement.rolled import refresh_rolled
-from settlement.sold import EVERY
 from tests.licensing.house import Granted, Host, NewGrant, NewHost
 from tests.settlement.books import Closer
 from tests.settlement.rolls import NOW, keep, read, shown

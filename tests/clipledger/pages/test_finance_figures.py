@@ -5,6 +5,7 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.periods import lock_period
+from settlement.kept_reports import refresh_reports
 from settlement.reconciliation.reconciliations import last_month
 from settlement.suspense import book_today
 from tests.clipledger.front_door import NewPerson, OpenBook, Person
@@ -105,6 +106,30 @@ async def test_the_roll_forward_of_a_large_book_says_of_when_it_is_until_its_mon
         page = await visitor.get(path, by="party")
         assert "As of " not in page.text
         assert page.rows("Movements")[-1][2] == "CN¥190.00"
+
+
+async def test_what_is_kept_of_a_large_book_is_shown_with_its_moment(
+    app: Litestar, app_engine: AsyncEngine, host: Host, finance: Person, new_grant: NewGrant
+) -> None:
+    till = Till(app_engine, host)
+    sold = facts(**by(await new_grant(host)), due=10_000)
+    await till.sell(sold)
+    assert await refresh_reports(app_engine, host.book_id, at_least=1)
+    await till.sell({**sold, "order_no": "another"})
+    async with visiting(app, finance) as visitor:
+        path = f"/books/{host.book}/finance/figures"
+        for show, figure in (("payables", "CN¥95.00"), ("receivables", "CN¥100.00")):
+            page = await visitor.get(path, show=show)
+            assert "As of " in page.text
+            assert figure in page.text
+        page = await visitor.get(path, show="payables", as_of="2026-12-31")
+        assert "As of " not in page.text
+        assert "CN¥190.00" in page.text
+        page = await visitor.get(f"/books/{host.book}/finance/ledger")
+        assert "as it stood on" in page.text
+        assert page.figures()["Debits"] == "CN¥100.00"
+        page = await visitor.get(f"/books/{host.book}/finance/ledger", as_of="2026-12-31")
+        assert page.figures()["Debits"] == "CN¥200.00"
 
 
 @pytest.mark.parametrize(
