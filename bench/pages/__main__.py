@@ -167,8 +167,10 @@ def _links(html: str, start: str) -> Iterator[str]:
 
 
 def _kind(path: str) -> str:
-    """Pages of one kind differ by their numbers alone; other parameters of a list don't make another kind."""
-    return _NUMBER.sub("N", path.partition("?")[0])
+    """Pages of one kind differ by their numbers alone; of a list's parameters only what it shows makes another kind."""
+    place, _, query = path.partition("?")
+    shown = [each for each in query.split("&") if each.startswith("show=")]
+    return _NUMBER.sub("N", "?".join([place, *shown]))
 
 
 if __name__ == "__main__":
