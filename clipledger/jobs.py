@@ -177,13 +177,17 @@ async def import_reports(context: JobContext) -> None:
 
 
 async def settle_books(context: JobContext) -> None:
-    """Sales that a person, a claim or the calendar moves, in every book, and how they sold. Raises ExceptionGroup."""
+    """Sales that a person, a claim or the calendar moves, in every book, and what is kept of them. Raises
+    ExceptionGroup.
+    """
     from settlement.facts import refresh_facts
+    from settlement.kept_reports import refresh_reports
+    from settlement.rolled import refresh_rolled
     from settlement.settling import settle_due
     from settlement.sold import refresh_sold
 
     engine = _engine(context)
-    things = {do.__name__: partial(do, engine) for do in (settle_due, refresh_sold)}
+    things = {do.__name__: partial(do, engine) for do in (settle_due, refresh_sold, refresh_rolled, refresh_reports)}
     await _one_by_one(_books(engine), things)
     await _book_by_book(engine, _books(engine), refresh_facts)
 

@@ -30,6 +30,7 @@ from settlement.errors import (
 )
 from settlement.exceptions import open_matters
 from settlement.parties import BALANCES_CODE
+from settlement.reports.books import MONTHS_BOOKED
 from settlement.statements.drafting import check_current, draft_statements, prove_statements, seen_by
 from settlement.tables import closing_events, closings
 from settlement.true_ups import post_true_ups
@@ -279,14 +280,16 @@ _SEALED = text("""
     WHERE book_id = :book AND month = ANY (CAST(:months AS date[]))
       AND newest.seal_no IS NOT NULL AND coalesce(unsealed.period > month, true)
 """)
+# Movements are looked at in months alone that are still to be closed, and only up to the first of a party.
 _UNCLOSED = text(f"""
-    SELECT least(min(moved.period), (
+    WITH RECURSIVE {MONTHS_BOOKED}
+    SELECT least(min(period), (
         SELECT min(month) FROM settlement.closings
         WHERE book_id = :book AND month < :month AND revision > 1 AND state <> 'issued'))
-    FROM ledger.movements AS moved JOIN ledger.accounts AS account USING (book_id, account_id)
-    WHERE moved.book_id = :book AND moved.period < :month
-      AND moved.period > coalesce(CAST(:locked AS date), '-infinity')
-      AND account.code ~ '{BALANCES_CODE}'
+    FROM booked
+    WHERE period < :month AND period > coalesce(CAST(:locked AS date), '-infinity')
       AND NOT EXISTS (SELECT FROM settlement.closings AS its
-                      WHERE its.book_id = :book AND its.month = moved.period AND its.state = 'issued')
+                      WHERE its.book_id = :book AND its.month = period AND its.state = 'issued')
+      AND (SELECT true FROM ledger.movements AS moved JOIN ledger.accounts AS account USING (book_id, account_id)
+           WHERE moved.book_id = :book AND moved.period = booked.period AND account.code ~ '{BALANCES_CODE}' LIMIT 1)
 """)  # noqa: S608 - of constants

@@ -10,6 +10,8 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from settlement.lately import TOLD
+
 EVERY = timedelta(hours=1)
 """At most so often are a book's facts worked out anew: what matching ranks by need not be newer."""
 
@@ -32,19 +34,13 @@ async def refresh_facts(connection: AsyncConnection, book_id: int, *, every: tim
 
 # SQL --------------------------------------------------------------------------------------------------------
 
-# An import, an entry or a click may have been told of before it was committed: what came ten minutes before the facts
-# were worked out, or later, counts as new.
-_DUE = text("""
+_DUE = text(f"""
     SELECT EXISTS (SELECT FROM licensing.offers WHERE book_id = :book AND currency IS NOT NULL)
         AND (fact.as_of IS NULL OR fact.as_of <= now() - CAST(:every AS interval)
-             AND greatest(
-                 (SELECT recorded_at FROM ledger.entries WHERE book_id = :book ORDER BY entry_id DESC LIMIT 1),
-                 (SELECT max(finished_at) FROM settlement.imports WHERE book_id = :book),
-                 (SELECT max(told_at) FROM settlement.clicks WHERE book_id = :book),
-                 (SELECT max(created_at) FROM licensing.offers WHERE book_id = :book)
-             ) > fact.as_of - interval '10 minutes')
+             AND greatest({TOLD}, (SELECT max(created_at) FROM licensing.offers WHERE book_id = :book))
+                 > fact.as_of - interval '10 minutes')
     FROM (SELECT min(as_of) AS as_of FROM licensing.offer_facts WHERE book_id = :book) AS fact
-""")
+""")  # noqa: S608 - of constants
 _TURN = text("SELECT pg_advisory_xact_lock(hashtext('settlement.facts'))")
 
 _NUMBERS = """sum(gmv) AS gmv, sum(commission) AS commission, count(*) AS orders,

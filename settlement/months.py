@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.closing import State
+from settlement.reports.books import MONTHS_BOOKED
 
 
 class Month(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,15 +36,8 @@ async def list_months(
     return [Month(**row._mapping) for row in await connection.execute(_MONTHS, asked)]
 
 
-# From one period to the next by the index: a book has few of them, and many entries.
-_MONTHS = text("""
-    WITH RECURSIVE booked AS MATERIALIZED (
-        (SELECT period FROM ledger.entries WHERE book_id = :book AND line_count > 0 ORDER BY period LIMIT 1)
-        UNION ALL
-        SELECT (SELECT period FROM ledger.entries
-                WHERE book_id = :book AND line_count > 0 AND period > booked.period ORDER BY period LIMIT 1)
-        FROM booked WHERE booked.period IS NOT NULL
-    ), ends AS (
+_MONTHS = text(f"""
+    WITH RECURSIVE {MONTHS_BOOKED}, ends AS (
         SELECT this, least((SELECT min(period) FROM booked), min(month), this) AS first,
                greatest(max(month), this) AS last
         FROM ledger.books AS book
@@ -74,4 +68,4 @@ _MONTHS = text("""
     FROM stood CROSS JOIN lock
     WHERE CAST(:before AS date) IS NULL OR stood.month < :before
     ORDER BY stood.month DESC LIMIT :limit
-""")
+""")  # noqa: S608 - of constants

@@ -11,13 +11,10 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from settlement.lately import AT_LEAST, EVERY, LARGE, TOLD, turn
 from settlement.reports.books import find_reported, month_before, year_before
 from settlement.reports.performance_sql import keeping_of, plan_for_all
 
-EVERY = timedelta(minutes=9)
-"""At most so often are a book's sums worked out anew; less than the ten minutes in which the job comes again."""
-AT_LEAST = 10_000
-"""Sales that a book has, or it is small: to read them takes no time."""
 _ALWAYS = ["all", "month", "day", "clipper", "clip", "offer", "product", "marketplace", "platform"]
 _LATELY = ["clipper", "clip", "product"]
 
@@ -33,8 +30,7 @@ async def refresh_sold(
         asked = {"book": book_id, "every": every, "least": at_least, "since": list(periods)}
         if not await connection.scalar(_DUE, asked):
             return None
-    async with engine.execution_options(isolation_level="REPEATABLE READ").connect() as connection, connection.begin():
-        await connection.execute(_TURN)  # before anything is looked at: what the one before has done is seen
+    async with turn(engine, "settlement.sold_periods") as connection:
         if not await connection.scalar(_DUE, asked):
             return None
         await plan_for_all(connection)
@@ -69,22 +65,15 @@ async def _keep(connection: AsyncConnection, book_id: int, periods: Mapping[date
 
 # SQL --------------------------------------------------------------------------------------------------------
 
-_TURN = text("LOCK TABLE settlement.sold_periods IN SHARE ROW EXCLUSIVE MODE")
-
-# What was told of ten minutes before, or later, may have been committed after the sums were worked out. A few changes
-# leave no trace but in the sales themselves (whose a sale is that is worth nothing): they are seen within a day.
-_DUE = text("""
-    SELECT (SELECT count(*) FROM (SELECT FROM settlement.sales WHERE book_id = :book LIMIT :least) AS its) >= :least
+# What leaves no trace but in the sales themselves is seen within a day.
+_DUE = text(f"""
+    SELECT {LARGE}
        AND (kept.periods < cardinality(CAST(:since AS date[]))
             OR kept.as_of <= now() - CAST(:every AS interval)
-               AND (kept.as_of <= now() - interval '1 day' OR greatest(
-                   (SELECT recorded_at FROM ledger.entries WHERE book_id = :book ORDER BY entry_id DESC LIMIT 1),
-                   (SELECT max(finished_at) FROM settlement.imports WHERE book_id = :book),
-                   (SELECT max(told_at) FROM settlement.clicks WHERE book_id = :book)
-               ) > kept.as_of - interval '10 minutes'))
+               AND (kept.as_of <= now() - interval '1 day' OR {TOLD} > kept.as_of - interval '10 minutes'))
     FROM (SELECT count(*) AS periods, min(as_of) AS as_of FROM settlement.sold_periods
           WHERE book_id = :book AND since = ANY (CAST(:since AS date[]))) AS kept
-""")
+""")  # noqa: S608 - of constants
 
 _KEPT = text("""
     SELECT as_of FROM settlement.sold_periods

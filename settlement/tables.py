@@ -177,6 +177,12 @@ sales = Table(
     UniqueConstraint("order_no", "line_no", "marketplace", "book_id", name="sales_line"),
     Index("sales_in_suspense", "book_id", "sale_id", postgresql_where=text("rule IS NULL")),
     Index(
+        "sales_suspended",
+        *("book_id", "currency", "sold_on"),
+        postgresql_include=["suspense"],
+        postgresql_where=text("rule IS NULL AND suspense <> 0"),
+    ),
+    Index(
         "sales_to_release", "book_id", "release_on", postgresql_where=text("stage = 'held' AND release_on IS NOT NULL")
     ),
     Index("sales_frozen", "book_id", "sale_id", postgresql_where=text("stage = 'frozen'")),
@@ -463,4 +469,54 @@ sold = Table(
     *_amounts("lines", "orders", "returned_orders"),
     Column("clicks", Numeric),
     PrimaryKeyConstraint("book_id", "since", "kind", "place", "currency"),
+)
+
+rolled_months = Table(
+    "rolled_months",
+    metadata,
+    book(),
+    Column("month", Date, nullable=False),
+    Column("locked_through", Date),
+    *_amounts("reopenings", "entries"),
+    Column("as_of", INSTANT, nullable=False),
+    PrimaryKeyConstraint("book_id", "month"),
+)
+
+rolled = Table(
+    "rolled",
+    metadata,
+    book(),
+    Column("month", Date, nullable=False),
+    Column("by_party", Boolean, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("party", ASCII, nullable=False),
+    Column("currency", ASCII, nullable=False),
+    *(
+        Column(name, Numeric, nullable=False)
+        for name in (
+            "opening",
+            "earned",
+            "refunds",
+            "adjustments",
+            "true_ups",
+            "withholding",
+            "recoveries",
+            "payouts",
+            "closing",
+            "recoverable",
+        )
+    ),
+    Column("proved", Boolean, nullable=False),
+    PrimaryKeyConstraint("book_id", "month", "by_party", "place", "currency"),
+)
+
+kept_reports = Table(
+    "kept_reports",
+    metadata,
+    book(),
+    Column("name", ASCII, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("as_of", INSTANT, nullable=False),
+    PrimaryKeyConstraint("book_id", "name", "place"),
 )

@@ -36,6 +36,8 @@ from clipledger.settings import Settings
 from clipledger.web.app import create_app
 from media.storage import Storage
 from settlement.facts import refresh_facts
+from settlement.kept_reports import refresh_reports
+from settlement.rolled import refresh_rolled
 from settlement.sold import refresh_sold
 
 _DATABASE = "bench_pages"
@@ -89,6 +91,8 @@ async def _measure(on: Ground, folder: Path, lines: int) -> list[Seen]:
         await imported(engine, Storage((folder / "objects").as_uri()), book_id, folder / "month.csv", DAY)
         await close_month(engine, book_id)
         await refresh_sold(engine, book_id)
+        await refresh_rolled(engine, book_id)
+        await refresh_reports(engine, book_id)
         async with engine.begin() as connection:
             await refresh_facts(connection, book_id)
         on.load(_DATABASE, [])
@@ -163,8 +167,10 @@ def _links(html: str, start: str) -> Iterator[str]:
 
 
 def _kind(path: str) -> str:
-    """Pages of one kind differ by their numbers alone; other parameters of a list don't make another kind."""
-    return _NUMBER.sub("N", path.partition("?")[0])
+    """Pages of one kind differ by their numbers alone; of a list's parameters only what it shows makes another kind."""
+    place, _, query = path.partition("?")
+    shown = [each for each in query.split("&") if each.startswith("show=")]
+    return _NUMBER.sub("N", "?".join([place, *shown]))
 
 
 if __name__ == "__main__":

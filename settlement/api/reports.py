@@ -22,7 +22,6 @@ from settlement.reports.performance import Asked, PerformanceReport, Sort
 from settlement.reports.receivables import ReceivablesReport
 from settlement.reports.roll_forward import RollForward
 
-R = TypeVar("R", RollForward, AgeingReport)
 S = TypeVar("S")
 
 _Format = Annotated[Literal["json", "csv"], QueryParameter(description="csv: all rows, amounts as decimals.")]
@@ -66,8 +65,9 @@ async def show_roll_forward(
     the movements make up what the ledger says, row by row.
     """
     its = parse_period(month, "month")
-    found = await roll_forward.roll_forward(connection, book_id, its, by=by, party=party)
-    return _answer(found, roll_forward.sheet, format, lambda report: _page(report, limit, cursor))
+    offset, most = _slice(format, limit, cursor)
+    found = await roll_forward.roll_forward(connection, book_id, its, by=by, party=party, offset=offset, limit=most)
+    return _answer(found, roll_forward.sheet, format)
 
 
 @get("/reports/payables-ageing", opt=READ, operation_class=AlsoCsv, summary="How old payables are")
@@ -189,7 +189,7 @@ def _answer(
     return Response(shown(report))
 
 
-def _page(report: R, limit: int, cursor: str | None) -> R:
+def _page(report: AgeingReport, limit: int, cursor: str | None) -> AgeingReport:
     """Its rows after so many. Raises InvalidCursor."""
     start = number_of(cursor) or 0
     end = start + limit

@@ -54,3 +54,15 @@ PARTY_ACCOUNTS = f"""
     FROM ledger.accounts
     WHERE book_id = :book AND code ~ '{BALANCES_CODE}'
 """  # noqa: S608 - of constants
+
+MONTHS_BOOKED = """
+    booked AS MATERIALIZED (
+        (SELECT period FROM ledger.entries WHERE book_id = :book AND line_count > 0 ORDER BY period LIMIT 1)
+        UNION ALL
+        SELECT (SELECT period FROM ledger.entries
+                WHERE book_id = :book AND line_count > 0 AND period > booked.period ORDER BY period LIMIT 1)
+        FROM booked WHERE booked.period IS NOT NULL
+    )"""
+"""For WITH RECURSIVE: the periods of a book's entries, and a null. From one to the next by the index: a book has few
+months, and many entries.
+"""

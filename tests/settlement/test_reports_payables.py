@@ -14,7 +14,8 @@ from ledger.sheets import csv_text
 from ledger.splits import Share, SplitRule, Take, Tier
 from settlement.reports import ageing, roll_forward
 from settlement.reports.ageing import Aged, AgeingReport
-from settlement.reports.roll_forward import MOVES, By, Movement, RollForward
+from settlement.reports.roll_forward import By, Movement, RollForward
+from settlement.reports.roll_forward_sql import MOVES
 from tests.licensing.house import TERMS, Granted, Host, NewGrant, NewHost
 from tests.settlement.books import OCTOBER, Closer
 from tests.settlement.shop import settle

@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from settlement.clicks import Clicks, count_clicks
+from settlement.lately import EVERY
 from settlement.reports.books import month_before, year_before
 from settlement.reports.overview import days_sold, recently_sold
 from settlement.reports.performance import Asked, By, performance, performance_lately
 from settlement.sales import Sale
-from settlement.sold import EVERY, refresh_sold
+from settlement.sold import refresh_sold
 from tests.licensing.house import Granted, Host, NewGrant, NewHost
 from tests.settlement.shop import in_sql
 from tests.settlement.till import Till, by, facts, publish

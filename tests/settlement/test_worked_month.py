@@ -33,11 +33,13 @@ from settlement import adjustments
 from settlement.adjustments import Proposed
 from settlement.recovering import Payable, lock_balances, payables, recovery_lines
 from settlement.remittances import NewRemittance, record_remittances
+from settlement.reports.roll_forward_sql import MOVES
 from settlement.resolutions import resolve
 from settlement.tax import Payment, record_withheld, withheld_lines, withhold
 from settlement.tax_rules import add_rule, set_profile
 from settlement.true_ups import list_true_ups
 from tests.licensing.house import TERMS, Granted, Host, NewGrant, NewHost
+from tests.settlement import rolls
 from tests.settlement.books import APPROVER, FINANCE, OCTOBER, Closer, moved, told
 from tests.settlement.desk import Desk
 from tests.settlement.market import written
@@ -351,6 +353,17 @@ async def test_october(october: Month) -> None:
         ("CNY", 4, 45_120_00),  # 6,620.00 + 12,240.00 + 19,860.00 + 6,400.00
         ("USD", 2, 475_00),
     ]
+
+    # The roll-forward of all clippers in yuan: 30,600.00 + 12,240.00 earned, 10,200.00 refunded, 200.00 made good,
+    # 1,700.00 for the tier; 4,080.00 became owed back, and 2,814.00 of it were kept. Once it is kept, it says the same.
+    read = await rolls.read(october.till, OCTOBER)
+    clippers = next(row for row in read[1].rows if (row.party, row.currency) == ("clippers", "CNY"))
+    assert [getattr(clippers, move) for move in MOVES] == [
+        42_840_00, -10_200_00, 200_00, 1_700_00, -2_519_36, 1_266_00, -13_226_64,
+    ]  # fmt: skip
+    assert (clippers.closing, clippers.recoverable) == (20_060_00, 1_200_00)
+    assert await rolls.keep(october.till)
+    assert await rolls.read(october.till, OCTOBER) == read
 
     # Ana's statement. Earned less refunded less tax less paid, and what she was let off:
     #   30,600.00 − 10,200.00 + 200.00 + 66.00 + 1,700.00 − 2,519.36 − 13,226.64 = 6,620.00

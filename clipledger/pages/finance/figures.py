@@ -19,6 +19,7 @@ from clipledger.pages.view import View
 from clipledger.pages.words import N_
 from ledger.periods import format_period
 from media.api.pages import Cursor, number_of
+from settlement.kept_reports import PAYABLES, RECEIVABLES, report_lately
 from settlement.reconciliation.reconciliations import last_month
 from settlement.reports import ageing, performance, receivables, roll_forward
 from settlement.reports.ageing import Aged
@@ -110,27 +111,33 @@ async def figures(
 async def _roll_forward(view: View, connection: AsyncConnection, book_id: int, wanted: Wanted) -> _Made:
     first = month_of(wanted.month) or await last_month(connection, book_id)
     by: roll_forward.By = "party" if wanted.by == "party" else "kind"
-    report = await roll_forward.roll_forward(connection, book_id, first, by=by)
-    rows, more = _page(report.rows, wanted.offset)
+    page = {"offset": wanted.offset, "limit": ROWS}
+    report, as_of = await roll_forward.roll_forward_lately(connection, book_id, first, by=by, **page)
     values = {
         "report": report,
-        "rows": rows,
-        "next_cursor": more,
+        "summed": as_of,
+        "next_cursor": report.next_cursor,
         "by": by,
         "moves": MOVES,
         "plots": [(each.currency, _moved(view, each)) for each in report.totals],
-        "names": await parties(view, connection, _parties(rows)),
+        "names": await parties(view, connection, _parties(report.rows)),
     }
     return values, {"month": format_period(first), "by": by}
 
 
 async def _payables(view: View, connection: AsyncConnection, book_id: int, wanted: Wanted) -> _Made:
-    report = await ageing.payables_ageing(connection, book_id, day_of(wanted.as_of))
-    rows, more = _page(report.rows, wanted.offset)
+    if (day := day_of(wanted.as_of)) is None:
+        report, as_of = await report_lately(connection, book_id, PAYABLES, offset=wanted.offset, limit=ROWS + 1)
+        rest: Sequence[Aged] = report.rows
+    else:
+        report, as_of = await ageing.payables_ageing(connection, book_id, day), None
+        rest = report.rows[wanted.offset :]
+    rows = rest[:ROWS]
     values = {
         "report": report,
+        "summed": as_of,
         "rows": rows,
-        "next_cursor": more,
+        "next_cursor": str(wanted.offset + ROWS) if len(rest) > ROWS else None,
         "plots": [(each.currency, _aged(view, each)) for each in report.totals],
         "names": await parties(view, connection, _parties(rows)),
     }
@@ -145,9 +152,9 @@ async def _suspense(view: View, connection: AsyncConnection, book_id: int, wante
 
 async def _receivables(view: View, connection: AsyncConnection, book_id: int, wanted: Wanted) -> _Made:
     by: receivables.By = "settlement" if wanted.by == "settlement" else "sale"
-    report = await receivables.receivables(connection, book_id, by=by)
+    report, as_of = await report_lately(connection, book_id, RECEIVABLES[by])
     plots = {(each.marketplace, each.currency): _owed(view, each) for each in report.rows}
-    return {"report": report, "plots": plots, "by": by}, {"by": by}
+    return {"report": report, "summed": as_of, "plots": plots, "by": by}, {"by": by}
 
 
 async def _performance(view: View, connection: AsyncConnection, book_id: int, wanted: Wanted) -> _Made:
@@ -177,11 +184,6 @@ _MAKERS: Mapping[Show, tuple[str, Callable[[View, AsyncConnection, int, Wanted],
     "receivables": ("receivables", _receivables),
     "performance": ("performance", _performance),
 }
-
-
-def _page(rows: Sequence[Any], offset: int) -> tuple[Sequence[Any], str | None]:
-    end = offset + ROWS
-    return rows[offset:end], str(end) if len(rows) > end else None
 
 
 def _parties(rows: Sequence[Movement] | Sequence[Aged]) -> list[str]:

@@ -24,6 +24,7 @@ from ledger.errors import EntryNotSealed
 from ledger.seals import InclusionProof, inclusion_proof, proof_holds
 from ledger.statements import Place, account_statement
 from media.api.pages import Cursor, number_of
+from settlement.kept_reports import TRIAL_BALANCE, report_lately
 from settlement.parties import PARTY
 from settlement.sources import sources_of
 
@@ -86,8 +87,13 @@ async def accounts(
     moment = Moment(day_of(as_of))
     if below:
         return await _below(view, connection, book_id, moment, below, cursor)
-    trial = await trial_balance(connection, book_id, moment, depth=_DEPTH)
-    return view.render("finance/ledger.html", balance_sheets=_sides(trial), as_of=moment.as_of, named=named_account)
+    if moment.as_of is None:
+        trial, summed = await report_lately(connection, book_id, TRIAL_BALANCE)
+    else:
+        trial, summed = await trial_balance(connection, book_id, moment, depth=_DEPTH), None
+    return view.render(
+        "finance/ledger.html", balance_sheets=_sides(trial), as_of=moment.as_of, summed=summed, named=named_account
+    )
 
 
 async def _below(

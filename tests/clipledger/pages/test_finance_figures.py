@@ -4,11 +4,16 @@ import pytest
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger.periods import lock_period
+from settlement.kept_reports import refresh_reports
+from settlement.reconciliation.reconciliations import last_month
 from settlement.suspense import book_today
 from tests.clipledger.front_door import NewPerson, OpenBook, Person
 from tests.clipledger.pages.test_finance_ledger import booked, entry
 from tests.clipledger.pages.visitor import visiting
-from tests.licensing.house import Host, NewClipper, NewHost
+from tests.licensing.house import Host, NewClipper, NewGrant, NewHost
+from tests.settlement.rolls import keep
+from tests.settlement.till import Till, by, facts
 
 AVAILABLE, MARKET = "liabilities:available:", "assets:marketplace:tiktok-shop"
 
@@ -78,6 +83,53 @@ async def test_the_roll_forward_is_by_kind_or_party_and_proved(
         page = await visitor.get(path, month=month, by="party")
         assert page.rows("Movements")[0][0] == "Ana <i>Long</i> · CNY"
         await visitor.get(path, month="2026-13", status=400)
+
+
+async def test_the_roll_forward_of_a_large_book_says_of_when_it_is_until_its_month_is_locked(
+    app: Litestar, app_engine: AsyncEngine, host: Host, finance: Person, new_grant: NewGrant
+) -> None:
+    till = Till(app_engine, host)
+    async with app_engine.connect() as connection:
+        month = await last_month(connection, host.book_id)
+    sold = facts(**by(await new_grant(host)), due=10_000, sold_on=month)
+    await till.sell(sold)
+    assert await keep(till)
+    await till.sell({**sold, "order_no": "another"})
+    async with visiting(app, finance) as visitor:
+        path = f"/books/{host.book}/finance/figures"
+        page = await visitor.get(path, by="party")
+        assert "As of " in page.text
+        assert page.rows("Movements")[-1][2] == "CN¥95.00"
+        async with app_engine.begin() as connection:
+            await lock_period(connection, host.book_id, month, locked_by="user:1")
+        assert month in await keep(till)
+        page = await visitor.get(path, by="party")
+        assert "As of " not in page.text
+        assert page.rows("Movements")[-1][2] == "CN¥190.00"
+
+
+async def test_what_is_kept_of_a_large_book_is_shown_with_its_moment(
+    app: Litestar, app_engine: AsyncEngine, host: Host, finance: Person, new_grant: NewGrant
+) -> None:
+    till = Till(app_engine, host)
+    sold = facts(**by(await new_grant(host)), due=10_000)
+    await till.sell(sold)
+    assert await refresh_reports(app_engine, host.book_id, at_least=1)
+    await till.sell({**sold, "order_no": "another"})
+    async with visiting(app, finance) as visitor:
+        path = f"/books/{host.book}/finance/figures"
+        for show, figure in (("payables", "CN¥95.00"), ("receivables", "CN¥100.00")):
+            page = await visitor.get(path, show=show)
+            assert "As of " in page.text
+            assert figure in page.text
+        page = await visitor.get(path, show="payables", as_of="2026-12-31")
+        assert "As of " not in page.text
+        assert "CN¥190.00" in page.text
+        page = await visitor.get(f"/books/{host.book}/finance/ledger")
+        assert "as it stood on" in page.text
+        assert page.figures()["Debits"] == "CN¥100.00"
+        page = await visitor.get(f"/books/{host.book}/finance/ledger", as_of="2026-12-31")
+        assert page.figures()["Debits"] == "CN¥200.00"
 
 
 @pytest.mark.parametrize(
