@@ -109,9 +109,19 @@ async def test_all_pages_speak_chinese(app: Litestar, company: Company) -> None:
     async with visiting(app, company.operator, language="zh") as visitor:
         titles = [
             (await visitor.get(f"/operator{path}")).title
-            for path in ("", "/people", "/policy", "/schedule", "/rails", "/appeals", "/handles", "/audit")
+            for path in ("", "/books", "/people", "/policy", "/schedule", "/rails", "/appeals", "/handles", "/audit")
         ]
-        assert titles == ["运行状况", "人员", "分成范围", "定时任务", "付款通道", "申诉", "平台账号", "审计记录"]
+        assert titles == [
+            "运行状况",
+            "主播",
+            "人员",
+            "分成范围",
+            "定时任务",
+            "付款通道",
+            "申诉",
+            "平台账号",
+            "审计记录",
+        ]
         page = await visitor.get("/operator/policy")
         page = await visitor.send(page, "bounds", fields={"least[0]": "ten", "reason": "x"}, status=400)
         assert page.faults() == ["必须是整数"]
