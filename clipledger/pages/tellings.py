@@ -8,6 +8,7 @@ import re
 
 from clipledger.pages.languages import Language, translations_of
 from clipledger.pages.patterns import LONGEST, PLACE, catalogue, with_places
+from clipledger.pages.refusals import rule
 from clipledger.pages.words import WORDS
 
 _CATALOGUE = "told"
@@ -24,6 +25,8 @@ _TYPED = frozenset(
     }
 )
 """Messages in whose last place stands what a person wrote."""
+_BROKEN = frozenset({"{1} row {2}, {3}: {4}", "{1} row {2}, whole row: {3}"})
+"""Those in whose last place stands the rule that a row has broken."""
 
 
 def told(text: str, language: Language) -> str:
@@ -41,9 +44,11 @@ def told(text: str, language: Language) -> str:
 def _filled(message: str, found: re.Match[str], language: Language) -> str:
     def value(place: re.Match[str]) -> str:
         its = found[f"p{place[1]}"]
-        if message.endswith(place[0]):
-            return its if message in _TYPED else told(its, language)
-        return _word(its, language) if its in WORDS else told(its, language)
+        if not message.endswith(place[0]):
+            return _word(its, language) if its in WORDS else told(its, language)
+        if message in _TYPED:
+            return its
+        return rule(its, language) if message in _BROKEN else told(its, language)
 
     return PLACE.sub(value, catalogue(language, _CATALOGUE)[message])
 

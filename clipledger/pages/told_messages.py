@@ -14,8 +14,8 @@ from clipledger.pages.refusal_messages import ROOT, Module, is_sentence, names_o
 from settlement.rails.bank_reasons import STATUSES
 
 BOOKS = ("ledger", "settlement")
-_TELLING = frozenset({"said", "description", "reason", "why", "words", "steps", "blocked", "subject", "finding"})
-_TABLES = ("REASONS", "REFUSALS", "FINDINGS")
+_TELLING = frozenset({"said", "description", "reason", "why", "words", "steps", "blocked", "subject"})
+_TABLES = ("REASONS", "REFUSALS")
 _Takers = Mapping[str, set[int | str]]
 """Functions and classes by name, and which of their arguments tell something: by place and by name."""
 

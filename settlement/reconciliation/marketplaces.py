@@ -74,7 +74,9 @@ def _unposted(row: Row[Any]) -> Told:
 
 
 def _row(row: Row[Any]) -> Told:
-    said = f"{row.name} row {row.row_no}, {row.column_name or 'whole row'}: {row.rule}"
+    said = f"{row.name} row {row.row_no}, {row.column_name}: {row.rule}"
+    if not row.column_name:
+        said = f"{row.name} row {row.row_no}, whole row: {row.rule}"
     named = {"rows": [[row.import_id, row.row_no]]}
     return Told("report-row-parked", f"row:{row.import_id}:{row.row_no}", row.parked_on, 0, 0, said, named)
 

@@ -173,6 +173,22 @@ async def test_each_payout_tells_where_it_is_and_why(
             assert words in " ".join(row)
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        ("refused", "the account is closed: Konto erloschen", "该账户已注销：Konto erloschen"),
+        ("unknown", "no statement of the bank's shows it yet", "银行对账单上尚未出现"),
+        ("cancelled", "the account is closed", "the account is closed"),
+    ],
+)
+async def test_why_is_told_in_chinese_and_what_a_person_wrote_as_it_is(
+    app: Litestar, app_engine: AsyncEngine, granted: Granted, state: str, reason: str, said: str
+) -> None:
+    await paid(app_engine, granted, state, reason=reason)
+    async with visiting(app, granted.clipper.person, language="zh") as visitor:
+        assert f"原因：{said}" in (await visitor.get(page_of(granted.clipper))).text
+
+
 async def test_what_is_not_approved_is_not_shown(app: Litestar, app_engine: AsyncEngine, granted: Granted) -> None:
     await paid(app_engine, granted, "planned")
     async with visiting(app, granted.clipper.person) as visitor:
