@@ -92,12 +92,14 @@ _CAUSES = text("""
 _SALES = text("""
     SELECT its.sale_id, sale.order_no, sale.line_no, sale.marketplace, sale.currency, its.cause,
            its.due - coalesce(was.due, 0), its.suspense - coalesce(was.suspense, 0)
-    FROM settlement.accruals AS its
+    FROM (
+        SELECT * FROM settlement.accruals WHERE book_id = :book AND entry_id = :entry
+        ORDER BY sale_id, change_no LIMIT :limit
+    ) AS its
     JOIN settlement.sales AS sale ON (sale.book_id, sale.sale_id) = (its.book_id, its.sale_id)
     LEFT JOIN settlement.accruals AS was
         ON (was.book_id, was.sale_id, was.change_no) = (its.book_id, its.sale_id, its.change_no - 1)
-    WHERE its.book_id = :book AND its.entry_id = :entry
-    ORDER BY its.sale_id, its.change_no LIMIT :limit
+    ORDER BY its.sale_id, its.change_no
 """)
 
 _COUNT = text("SELECT count(*) FROM settlement.accruals WHERE book_id = :book AND entry_id = :entry")

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.periods import lock_period, reopen_period
+from ledger.periods import format_period, lock_period, reopen_period
 from settlement.lately import EVERY
 from settlement.reports.books import month_before
 from settlement.reports.roll_forward import RollForward
@@ -102,7 +103,9 @@ async def moved(closer: Closer, chance: random.Random, grants: list[Granted]) ->
             await closer.post(on, "Moved", {debit: amount, credit: -amount}, chance.choice(("CNY", "USD")))
 
 
-async def test_a_locked_month_is_final_and_everybody_is_answered_by_what_is_kept(till: Till, grant: Granted) -> None:
+async def test_a_locked_month_is_final_and_everybody_is_answered_by_what_is_kept(
+    client: AsyncClient, till: Till, grant: Granted
+) -> None:
     await till.sell(facts(**by(grant), sold_on=BEFORE))
     await lock(till, LAST)
     assert await keep(till) == [THIS, LAST, BEFORE]
@@ -114,6 +117,9 @@ async def test_a_locked_month_is_final_and_everybody_is_answered_by_what_is_kept
     assert not any(said(await read(till, LAST, BEFORE)))
     pages, late = await shown(till, LAST)
     assert (said(pages), late) == ([False, False], [False])
+    path, asked = f"{till.host.path}/reports/roll-forward", {"month": format_period(LAST), "format": "csv"}
+    file = await client.get(path, params=asked, headers=till.host.person.bearer)
+    assert file.text.splitlines()[1:] == []
 
 
 async def test_an_open_month_is_late_on_pages_alone(till: Till, grant: Granted) -> None:
