@@ -160,6 +160,7 @@ def test_two_people_pay_and_all_of_it_can_be_read(run: Run, treasury: Treasury) 
         "book": treasury.slug,
         "payouts": {"sent": 1},
         "swept": None,
+        "refreshed": None,
         "halted": [],
     }
     assert told(run("send", "--sweep", "--json"))["swept"] >= 1
