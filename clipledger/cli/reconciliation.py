@@ -16,6 +16,7 @@ from clipledger.cli.connections import SNAPSHOT, actor, connected, connections, 
 from clipledger.cli.people import acting, on_record
 from clipledger.cli.settlement import as_json, of_book
 from clipledger.cli.tables import aligned, plain, table
+from clipledger.rails import rails_of
 from clipledger.settings import Settings
 from ledger.books import find_book
 from ledger.errors import LedgerError
@@ -53,17 +54,18 @@ def reconcile() -> None:
 @as_json
 def import_(path: Path, account: str | None, slug: str, as_json: bool) -> None:
     """Keep a bank's file: camt.053, or CSV. Exits with 1 if rows of it could not be read."""
-    from settlement.reconciliation.bank_files import import_file, list_faults
+    from settlement.reconciliation.bank_files import list_faults
+    from settlement.reconciliation.taking_in import take_in
 
-    content = path.read_bytes()
+    content, settings = path.read_bytes(), Settings.from_environment()
 
     async def work() -> tuple[Any, bool, list[Any]]:
-        storage = Storage(Settings.from_environment().media_storage)
+        storage, rails = Storage(settings.media_storage), rails_of(settings)
         async with connections(2) as engine:
             async with engine.connect() as connection:
                 book_id = (await find_book(connection, slug)).book_id
-            kept, new = await import_file(
-                engine, storage, book_id, content, name=path.name, account=account, created_by=actor()
+            kept, new = await take_in(
+                engine, storage, rails, book_id, content, name=path.name, account=account, created_by=actor()
             )
             async with engine.begin() as connection:
                 if new:

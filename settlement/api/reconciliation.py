@@ -18,6 +18,7 @@ from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from media.storage import Storage
 from settlement.api.scopes import APPROVE, IMPORT, RAILS, READ
 from settlement.closing import Person
+from settlement.payouts.halts import Rails
 from settlement.reasons import MOST_REASON
 from settlement.reconciliation import bank_files, by_hand, rail_lines, reconciliations, residuals, running
 from settlement.reconciliation.bank_files import BankFile, ParkedLine
@@ -30,6 +31,7 @@ from settlement.reconciliation.proposals import ProposedLine
 from settlement.reconciliation.rail_lines import PlatformLine
 from settlement.reconciliation.reconciliations import BoardRow, Reconciliation, ReconciliationEvent, State
 from settlement.reconciliation.residuals import MOST_EXPORTED, ResidualRow
+from settlement.reconciliation.taking_in import take_in
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of a bank file."""
@@ -148,16 +150,17 @@ async def send_bank_file(
     data: _File,
     engine: NamedDependency[AsyncEngine],
     storage: NamedDependency[Storage],
+    rails: NamedDependency[Rails],
     book_id: NamedDependency[int],
     book: FromPath[str],
     actor: NamedDependency[str],
     name: _Name,
     account: _BankAccount = None,
 ) -> Response[BankFile]:
-    """It is kept whole, and each of its lines once. A file that was sent before is found as it is, with a 200."""
-    kept, new = await bank_files.import_file(
-        engine, storage, book_id, data, name=name, account=account, created_by=actor
-    )
+    """It is kept whole, and each of its lines once; payouts by file that it shows are paid, or have come back. A file
+    that was sent before is found as it is, with a 200.
+    """
+    kept, new = await take_in(engine, storage, rails, book_id, data, name=name, account=account, created_by=actor)
     place = f"/v1/books/{book}/bank-files/{kept.file_id}"
     return Response(kept, status_code=201 if new else 200, headers={"Location": place})
 
