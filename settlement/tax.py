@@ -15,7 +15,6 @@ from msgspec import Struct
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.entries import Line
 from ledger.money import BIGINT_MAX, check_amount, exponent
 from ledger.periods import month_of, next_month
 from settlement.errors import InvalidWithholding
@@ -98,14 +97,11 @@ async def withhold(connection: AsyncConnection, book_id: int, payments: Sequence
     return [made[number] for number in range(len(payments))]
 
 
-def withheld_lines(withheld: Withheld) -> tuple[Line, ...]:
-    """What the payment's entry has for tax: available to what is owed to the authority. None where nothing is."""
-    if not withheld.withheld or withheld.authority is None:
-        return ()
-    return (
-        Line(party_account("available", withheld.party), withheld.currency, withheld.withheld),
-        Line(withheld_account(withheld.authority), withheld.currency, -withheld.withheld),
-    )
+def withheld_lines(party: str, authority: str | None, amount: int) -> dict[str, int]:
+    """What a payment keeps for an authority, by account, debits positive; empty where nothing is."""
+    if not amount or authority is None:
+        return {}
+    return {party_account("available", party): amount, withheld_account(authority): -amount}
 
 
 async def record_withheld(

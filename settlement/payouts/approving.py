@@ -17,14 +17,14 @@ from settlement.closing import Person
 from settlement.entries import open_accounts
 from settlement.errors import SamePerson
 from settlement.payouts.errors import RunOutdated
-from settlement.payouts.lifecycle import approval_lines, recovery_lines, withheld_lines
+from settlement.payouts.lifecycle import approval_lines
 from settlement.payouts.payouts import Happened, group_of, key_of, order_of, record
 from settlement.payouts.planning import Planned, plan
 from settlement.payouts.runs import record_step, take_step
 from settlement.rails.protocol import Rail
-from settlement.recovering import lock_balances
+from settlement.recovering import lock_balances, recovery_lines
 from settlement.suspense import book_today
-from settlement.tax import record_withheld
+from settlement.tax import record_withheld, withheld_lines
 
 
 async def approve(
@@ -94,8 +94,8 @@ def _entries(row: Row[Any], planned: Planned, on: date) -> Iterator[tuple[str, N
     party, amounts = planned.party, planned.amounts
     parts = (
         ("approval_entry", "approved", approval_lines(party, amounts)),
-        ("recovery_entry", "recovered for what is owed back", recovery_lines(party, amounts)),
-        ("withheld_entry", "withheld for tax", withheld_lines(party, amounts)),
+        ("recovery_entry", "recovered for what is owed back", recovery_lines(party, amounts.recovery)),
+        ("withheld_entry", "withheld for tax", withheld_lines(party, amounts.authority, amounts.withheld)),
     )
     for column, said, lines in parts:
         if lines:

@@ -19,12 +19,12 @@ from settlement.payouts.lifecycle import (
     paid_lines,
     partly_returned_lines,
     payable_again_lines,
-    recovery_lines,
     sent_lines,
-    withheld_lines,
 )
 from settlement.payouts.payouts import Happened, key_of, record
+from settlement.recovering import recovery_lines
 from settlement.suspense import book_today
+from settlement.tax import withheld_lines
 
 _ENTRIES: Mapping[Action, str] = {
     "sent": "sent_entry",
@@ -112,8 +112,8 @@ def _undone(row: Row[Any], said: str) -> Iterator[tuple[str, dict[str, int], int
     amounts = Amounts(row.taken, row.recovery, row.withheld, row.authority)
     had = (
         (approval_lines(row.party, amounts), row.approval_entry),
-        (recovery_lines(row.party, amounts), row.recovery_entry),
-        (withheld_lines(row.party, amounts), row.withheld_entry),
+        (recovery_lines(row.party, row.recovery), row.recovery_entry),
+        (withheld_lines(row.party, row.authority, row.withheld), row.withheld_entry),
         (sent_lines(row.rail, row.amount), row.sent_entry),
         (paid_lines(row.party, row.rail, row.amount), row.paid_entry),
     )

@@ -61,11 +61,11 @@ async def pay(till: Till, payment: Payment) -> tuple[Withheld, int]:
     """With the tax alone in its entry; what was withheld, and the entry."""
     async with till.engine.begin() as connection:
         (its,) = await withhold(connection, till.book_id, [payment])
-        net = its.gross - its.withheld
+        net, kept = its.gross - its.withheld, withheld_lines(its.party, its.authority, its.withheld)
         lines = [
             Line(f"liabilities:available:{its.party}", its.currency, net),
             Line("assets:bank", its.currency, -net),
-            *withheld_lines(its),
+            *(Line(account, its.currency, amount) for account, amount in kept.items()),
         ]
         await ensure_accounts(connection, till.book_id, [NewAccount(line.account, line.currency) for line in lines])
         key = f"payout:{its.party}:{its.paid_on}:{its.gross}"
@@ -196,7 +196,7 @@ async def test_a_clipper_reads_on_its_statement_what_was_withheld(till: Till, an
         date(2026, 10, 3), "Earned", {f"liabilities:available:{ana}": -10_000, "assets:bank": 10_000}, "USD"
     )
     (its,) = await worked_out(till, Payment(ana, "USD", 10_000, date(2026, 10, 5)))
-    lines = {line.account: line.amount for line in withheld_lines(its)}
+    lines = withheld_lines(ana, its.authority, its.withheld)
     await closer.post(date(2026, 10, 5), "Backup withholding", lines, "USD")
     await closer.draft()
     assert told(await closer.statement(ana, currency="USD"))[1] == (
