@@ -24,7 +24,8 @@ from ledger.periods import parse_period
 from media.storage import Storage
 
 if TYPE_CHECKING:
-    from settlement.reconciliation.reconciliations import BoardRow, Reconciliation
+    from settlement.reconciliation.board import BoardRow
+    from settlement.reconciliation.reconciliations import Reconciliation
     from settlement.reconciliation.residuals import ResidualRow
 
 
@@ -92,7 +93,7 @@ def import_(path: Path, account: str | None, slug: str, as_json: bool) -> None:
 @as_json
 def board(slug: str, month: date, as_json: bool) -> None:
     """What of a month is reconciled. Exits with 1 if something is not signed."""
-    from settlement.reconciliation.reconciliations import board as rows_of
+    from settlement.reconciliation.board import board as rows_of
 
     async def work() -> "list[BoardRow]":
         async with connected(**SNAPSHOT) as connection:
@@ -197,8 +198,8 @@ def residuals(reconciliation_id: int, form: str, slug: str) -> None:
 @of_book
 def explain(reconciliation_id: int, residual_id: int, email: str, reason: str, post: bool, slug: str) -> None:
     """Say why a line does not match, or post what puts it right."""
+    from settlement.reconciliation.putting_right import post_entry
     from settlement.reconciliation.residuals import explain as explained
-    from settlement.reconciliation.residuals import post_entry
 
     async def work() -> str:
         async with connected() as connection, connection.begin():
@@ -223,7 +224,7 @@ def explain(reconciliation_id: int, residual_id: int, email: str, reason: str, p
 @of_book
 def submit(reconciliation_id: int, email: str, slug: str) -> None:
     """Hand it to another person."""
-    from settlement.reconciliation.reconciliations import submit as submitted
+    from settlement.reconciliation.signing import submit as submitted
 
     async def work() -> None:
         async with connected() as connection, connection.begin():
@@ -242,7 +243,7 @@ def submit(reconciliation_id: int, email: str, slug: str) -> None:
 @of_book
 def sign_off(reconciliation_id: int, email: str, slug: str) -> None:
     """Sign it off, as another person than the one who submitted it."""
-    from settlement.reconciliation.reconciliations import sign
+    from settlement.reconciliation.signing import sign
 
     async def work() -> None:
         async with connected() as connection, connection.begin():

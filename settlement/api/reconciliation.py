@@ -20,8 +20,19 @@ from settlement.api.scopes import APPROVE, IMPORT, RAILS, READ
 from settlement.closing import Person
 from settlement.payouts.halts import Rails
 from settlement.reasons import MOST_REASON
-from settlement.reconciliation import bank_files, by_hand, rail_lines, reconciliations, residuals, running
+from settlement.reconciliation import (
+    bank_files,
+    board,
+    by_hand,
+    putting_right,
+    rail_lines,
+    reconciliations,
+    residuals,
+    running,
+    signing,
+)
 from settlement.reconciliation.bank_files import BankFile, ParkedLine
+from settlement.reconciliation.board import BoardRow
 from settlement.reconciliation.by_hand import MatchRow, PostingName
 from settlement.reconciliation.errors import InvalidReconciliation
 from settlement.reconciliation.kinds import Kind, Owner
@@ -29,7 +40,7 @@ from settlement.reconciliation.lines import Rule
 from settlement.reconciliation.outside import OutsideLine, list_lines
 from settlement.reconciliation.proposals import ProposedLine
 from settlement.reconciliation.rail_lines import PlatformLine
-from settlement.reconciliation.reconciliations import BoardRow, Reconciliation, ReconciliationEvent, State
+from settlement.reconciliation.reconciliations import Reconciliation, ReconciliationEvent, State
 from settlement.reconciliation.residuals import MOST_EXPORTED, ResidualRow
 from settlement.reconciliation.taking_in import take_in
 
@@ -225,8 +236,8 @@ async def show_board(
     """Every account of cash, of transit and of a marketplace that has something in the month, or carries something
     over. Without a month, of the one before this.
     """
-    asked = _month(month) if month else await reconciliations.last_month(connection, book_id)
-    return await reconciliations.board(connection, book_id, asked)
+    asked = _month(month) if month else await board.last_month(connection, book_id)
+    return await board.board(connection, book_id, asked)
 
 
 @post("/reconciliations", opt={**IMPORT, "action": "reconciliation.begin"}, summary="Begin a reconciliation")
@@ -451,7 +462,7 @@ async def post_residual(
     person: NamedDependency[Person],
 ) -> ResidualRow:
     """What is proposed, or other lines; they make up the residual on the account. Run it again afterwards."""
-    await residuals.post_entry(
+    await putting_right.post_entry(
         connection,
         book_id,
         reconciliation_id,
@@ -480,7 +491,7 @@ async def submit(
     person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """Once it adds up and each residual has a reason. Another person signs it."""
-    await reconciliations.submit(connection, book_id, reconciliation_id, person)
+    await signing.submit(connection, book_id, reconciliation_id, person)
     return await _shown(connection, book_id, reconciliation_id)
 
 
@@ -498,7 +509,7 @@ async def give_back(
     person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """With the reason, for whoever submitted it."""
-    await reconciliations.give_back(connection, book_id, reconciliation_id, person, data.reason)
+    await signing.give_back(connection, book_id, reconciliation_id, person, data.reason)
     return await _shown(connection, book_id, reconciliation_id)
 
 
@@ -515,7 +526,7 @@ async def sign_off(
     person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """By another person than the one who submitted it, and for good."""
-    await reconciliations.sign(connection, book_id, reconciliation_id, person)
+    await signing.sign(connection, book_id, reconciliation_id, person)
     return await _shown(connection, book_id, reconciliation_id)
 
 
