@@ -232,6 +232,9 @@ closings = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("reopening_by", BigInteger),
     Column("seal_no", Integer),
+    Column("approved_by", BigInteger),
+    Column("asked_by", BigInteger),
+    Column("reopened_by", BigInteger),
     PrimaryKeyConstraint("book_id", "month"),
 )
 

@@ -20,7 +20,7 @@ from settlement.payouts.errors import RunOutdated
 from settlement.payouts.lifecycle import approval_lines
 from settlement.payouts.payouts import Happened, group_of, key_of, order_of, record
 from settlement.payouts.planning import Planned, plan
-from settlement.payouts.runs import record_step, take_step
+from settlement.payouts.runs import locked, record_step, take_step
 from settlement.rails.protocol import Rail
 from settlement.recovering import lock_balances, recovery_lines
 from settlement.suspense import book_today
@@ -36,9 +36,10 @@ async def approve(
     """
     await lock_balances(connection, book_id)
     today = await book_today(connection, book_id)
-    was = await take_step(connection, book_id, run_id, "approved", pay_on=today)
+    was = await locked(connection, book_id, run_id, "approved")
     if was.submitted_by == by.user_id:
         raise SamePerson("run", run_id)
+    await take_step(connection, book_id, run_id, "approved", pay_on=today, approved_by=by.user_id)
     planned = await _checked(connection, book_id, was, today)
     booked = await _book(connection, book_id, planned, today)
     taxed = [each.withheld for _, each in planned]

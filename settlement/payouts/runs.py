@@ -232,16 +232,26 @@ def _row(book_id: int, run: Run, planned: Planned) -> dict[str, Any]:
 
 async def take_step(connection: AsyncConnection, book_id: int, run_id: int, action: Action, **values: Any) -> Row[Any]:
     """Lock the run and take the step; the run as it was before. Raises RunNotFound, WrongRunStep."""
+    was = await locked(connection, book_id, run_id, action)
+    its = payout_runs.c
+    changed = update(payout_runs).where(its.book_id == book_id, its.run_id == run_id)
+    await connection.execute(changed.values(state=STEPS[action][1], **values))
+    return was
+
+
+async def locked(connection: AsyncConnection, book_id: int, run_id: int, action: Action) -> Row[Any]:
+    """As it is, nobody else's to change until the transaction ends, and in a state from which that is done.
+
+    Raises RunNotFound, WrongRunStep.
+    """
     its = payout_runs.c
     chosen = select(payout_runs).where(its.book_id == book_id, its.run_id == run_id).with_for_update()
     was = (await connection.execute(chosen)).one_or_none()
     if was is None:
         raise RunNotFound("run", run_id)
-    allowed, state = STEPS[action]
+    allowed = STEPS[action][0]
     if was.state not in allowed:
         raise WrongRunStep("state", was.state, f"{action}: only {' or '.join(allowed)}")
-    changed = update(payout_runs).where(its.book_id == book_id, its.run_id == run_id)
-    await connection.execute(changed.values(state=state, **values))
     return was
 
 

@@ -360,7 +360,7 @@ async def behind(purse: Purse, whose: Clipper) -> dict[str, list[LineWithholding
     """What was withheld, as it stands behind the lines of the party's statement of this month, by their kinds."""
     month = (await closing_day(purse)).replace(day=1)
     async with purse.engine.begin() as connection:
-        await connection.execute(insert(closings).values(book_id=purse.book_id, month=month, state="draft"))
+        await connection.execute(insert(closings).values(book_id=purse.book_id, month=month))
         await draft_statements(connection, purse.book_id, month)
     whole = await Closer(Till(purse.engine, purse.host)).statement(party(whose), month)
     async with purse.engine.connect() as connection:
