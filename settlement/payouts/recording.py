@@ -169,9 +169,13 @@ def _happened(made: Made) -> Happened:
 
 
 async def halt(connection: AsyncConnection, book_id: int, run_id: int, rail: str, stop: Stop, now: datetime) -> None:
-    """Nothing more is sent of the run, or by a rail of all books, until a person has looked; twice changes nothing."""
+    """Nothing more is sent of the run, or by a rail of all books, until a person has looked; twice changes nothing.
+
+    The run is locked first: who is resuming it has looked at what was known before.
+    """
     if stop.rail and rail in SHARED:
         await connection.execute(_HALT_RAIL, {"rail": rail, "reason": stop.reason, "now": now})
+    await connection.execute(_LOCK_RUNS, {"book": book_id, "runs": [run_id]})
     asked = {"book": book_id, "run": run_id, "reason": stop.reason, "now": now}
     if await connection.scalar(_HALT_RUN, asked):
         await connection.execute(_RECORD_HALT, asked)

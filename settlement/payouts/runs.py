@@ -180,8 +180,12 @@ async def give_back(connection: AsyncConnection, book_id: int, run_id: int, by: 
 async def resume(
     connection: AsyncConnection, book_id: int, run_id: int, by: Person, *, reason: str, now: datetime
 ) -> None:
-    """Go on with a run that was halted: what is unknown is looked up first. Raises WrongRunStep, InvalidRun."""
+    """Go on with a run that was halted: what is unknown is looked up first. Raises WrongRunStep, InvalidRun.
+
+    Payouts are locked before their run, in the order of those that send them.
+    """
     said = check_text(reason, InvalidRun, "reason", most=_MOST_REASON)
+    await connection.execute(_STOPPED, {"book": book_id, "run": run_id})
     await take_step(connection, book_id, run_id, "resumed", halted=None)
     await connection.execute(_RESUME, {"book": book_id, "run": run_id, "now": now})
     await record_step(connection, book_id, run_id, "resumed", by, said)
@@ -277,15 +281,17 @@ _OPEN = text("""
     SELECT min(run_id) FROM settlement.payout_runs WHERE book_id = :book AND state IN ('draft', 'submitted')
 """)
 
-_RESUME = text("""
-    WITH waiting AS MATERIALIZED (
-        SELECT payout_id FROM settlement.payouts
-        WHERE book_id = :book AND run_id = :run AND state IN ('ready', 'unknown') AND next_attempt_at IS NULL
-        ORDER BY payout_id FOR UPDATE
-    )
+_STOPPED_OF_RUN = """
+    SELECT payout_id FROM settlement.payouts
+    WHERE book_id = :book AND run_id = :run AND state IN ('ready', 'unknown') AND next_attempt_at IS NULL
+    ORDER BY payout_id FOR UPDATE
+"""
+_STOPPED = text(_STOPPED_OF_RUN)
+_RESUME = text(f"""
+    WITH stopped AS MATERIALIZED ({_STOPPED_OF_RUN})
     UPDATE settlement.payouts AS its SET next_attempt_at = :now
-    FROM waiting WHERE its.book_id = :book AND its.payout_id = waiting.payout_id
-""")
+    FROM stopped WHERE its.book_id = :book AND its.payout_id = stopped.payout_id
+""")  # noqa: S608 - of constants
 
 _EVENT = text("""
     INSERT INTO settlement.payout_run_events (book_id, run_id, event_no, action, state, user_id, actor, reason, detail)
