@@ -413,6 +413,7 @@ withholdings = Table(
     Column("valid_from", Date),
     Column("steps", ARRAY(Text), nullable=False),
     Column("entry_id", BigInteger, nullable=False),
+    Column("taxed_before", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("book_id", "withholding_id"),
     ForeignKeyConstraint(
         ["book_id", "code", "valid_from"],

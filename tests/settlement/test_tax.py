@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -167,6 +168,7 @@ async def test_what_is_no_payment_is_refused(till: Till, ana: str) -> None:
     for bad, refusal in (
         (cny(ana, 0), InvalidWithholding),
         (cny(ana, -5), InvalidWithholding),
+        (msgspec.structs.replace(cny(ana, 5), taxed_before=6), InvalidWithholding),
         (cny(ana, 2**63), InvalidAmount),
         (Payment(ana, "XXX", 5, LONG_AGO), UnknownCurrency),
     ):
