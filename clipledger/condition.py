@@ -22,6 +22,7 @@ from clipledger.timetable import Timetable, timetable
 from licensing.webhooks.failing import FailingEndpoint, failing_endpoints
 from media.backlog import Backlog, backlog
 from settlement.payouts.halts import Rails, RailState, rail_states
+from settlement.payouts.rail_events import count_given_up
 
 LITTLE_SPACE, SCARCE_SPACE = 10**9, 10**10
 """Octets of free disk: below the first nothing can be stored any more, below the second somebody should plan."""
@@ -70,7 +71,7 @@ class Disk(msgspec.Struct, frozen=True):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """All of it."""
+    """All of it. `events_given_up` are those of rails that could not be acted upon."""
 
     at: datetime
     schema: Schema
@@ -79,6 +80,7 @@ class Condition(msgspec.Struct, frozen=True):
     disk: Disk
     media: Backlog
     rails: Sequence[RailState]
+    events_given_up: int
     webhooks: Sequence[FailingEndpoint]
 
     @property
@@ -96,7 +98,7 @@ class Condition(msgspec.Struct, frozen=True):
         """How many things need a person."""
         plain = (self.schema.trouble, self.queue.trouble, self.disk.trouble, not self.timetable.led)
         listed = (not self.timetable.workers, self.failing_jobs, self.halted, self.webhooks, self.media_failed)
-        return sum(map(bool, plain + listed))
+        return sum(map(bool, (*plain, *listed, self.events_given_up)))
 
     @property
     def media_failed(self) -> int:
@@ -114,6 +116,7 @@ async def condition(connection: AsyncConnection, rails: Rails, var: Path, index:
         disk=await asyncio.to_thread(_disk, var, index),
         media=await backlog(connection),
         rails=await rail_states(connection, rails),
+        events_given_up=await count_given_up(connection),
         webhooks=await failing_endpoints(connection),
     )
 

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from clipledger.access.sessions import forget_expired_sessions
 from clipledger.database import conninfo, create_engine
-from clipledger.rails import acting_of, rails_of
+from clipledger.rails import acting_of, rails_of, stripe_payees_of
 from clipledger.settings import Settings
 from clipledger.web.idempotency import forget_old_records
 from ledger.books import list_books
@@ -231,6 +231,15 @@ async def sweep_rails(context: JobContext) -> None:
     await _one_by_one(_books_with(engine, IN_FILES), {look_through_statements.__name__: look})
 
 
+async def refresh_payees(context: JobContext) -> None:
+    """Payees' accounts at Stripe of which a webhook may have been lost. Raises ExceptionGroup."""
+    from settlement.payouts.refreshing import refresh_stale
+
+    settings, engine = _settings(context), _engine(context)
+    if settings.stripe is not None:
+        await refresh_stale(engine, stripe_payees_of(settings.stripe, engine).observe)
+
+
 async def import_rail_lines(context: JobContext) -> None:
     """What moved at rails becomes lines of the books that it is of."""
     from settlement.reconciliation.rail_lines import import_movements
@@ -305,6 +314,7 @@ JOBS: tuple[Job, ...] = (
     send_payouts,
     hear_stripe,
     sweep_rails,
+    refresh_payees,
     import_rail_lines,
     reconcile_accounts,
     send_webhooks,

@@ -34,11 +34,14 @@ def rails_of(settings: Settings) -> Rails:
 
 def payees_of(settings: Settings, engine: AsyncEngine) -> "Payees | NoPayees":
     """Those of the platform's account at Stripe, if there is one."""
-    if settings.stripe is None:
-        return NoPayees(engine)
+    return NoPayees(engine) if settings.stripe is None else stripe_payees_of(settings.stripe, engine)
+
+
+def stripe_payees_of(stripe: StripeSettings, engine: AsyncEngine) -> "Payees":
+    """Those of this account at Stripe."""
     from settlement.payouts.stripe_payees import Payees
 
-    return Payees(engine, stripe_client_of(settings.stripe), settings.stripe.country)
+    return Payees(engine, stripe_client_of(stripe), stripe.country)
 
 
 def acting_of(settings: Settings, engine: AsyncEngine) -> "Acting | None":
@@ -46,10 +49,8 @@ def acting_of(settings: Settings, engine: AsyncEngine) -> "Acting | None":
     if settings.stripe is None:
         return None
     from settlement.payouts.stripe_events import Acting
-    from settlement.payouts.stripe_payees import Payees
 
-    payees = Payees(engine, stripe_client_of(settings.stripe), settings.stripe.country)
-    return Acting(engine, rails_of(settings).shared("stripe"), payees)
+    return Acting(engine, rails_of(settings).shared("stripe"), stripe_payees_of(settings.stripe, engine))
 
 
 def stripe_secrets_of(settings: Settings) -> StripeSecrets:

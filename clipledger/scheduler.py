@@ -73,6 +73,7 @@ TICKS = (
     Tick(jobs.settle_books, CronTrigger(minute="*/10", timezone=UTC)),
     Tick(jobs.draft_payouts, CronTrigger(minute="*", timezone=UTC)),
     Tick(jobs.sweep_rails, CronTrigger(minute=23, timezone=UTC)),
+    Tick(jobs.refresh_payees, CronTrigger(minute=53, timezone=UTC)),
     Tick(jobs.import_rail_lines, CronTrigger(minute="*/15", timezone=UTC)),
     Tick(jobs.forget_expired, CronTrigger(minute=7, timezone=UTC)),
     Tick(jobs.forget_media, CronTrigger(minute=37, timezone=UTC)),

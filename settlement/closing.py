@@ -114,9 +114,10 @@ async def approve(connection: AsyncConnection, book_id: int, month: date, by: Pe
 
     Raises WrongStep, SamePerson, EarlierMonthOpen, StatementsOutdated, StatementsDiffer.
     """
-    was = await _step(connection, book_id, month, "approved")
+    was = await _locked(connection, book_id, month, "approved")
     if was.submitted_by == by.user_id:
         raise SamePerson("month", format_period(month))
+    await _step(connection, book_id, month, "approved", approved_by=by.user_id)
     if ((locked := await locked_through(connection, book_id)) or date.min) < month:
         await lock_period(connection, book_id, month, locked_by=by.actor)
     await _check_earlier(connection, book_id, month, locked)
@@ -178,10 +179,11 @@ async def reopen(connection: AsyncConnection, book_id: int, month: date, by: Per
         SamePerson, LaterMonthIssued.
         PeriodNotLocked: of the ledger, where somebody has locked a later month.
     """
-    new = {"revision": closings.c.revision + 1, "reopening_by": None, "seal_no": None}
-    was = await _step(connection, book_id, month, "reopened", **new)
+    was = await _locked(connection, book_id, month, "reopened")
     if was.reopening_by == by.user_id:
         raise SamePerson("month", format_period(month))
+    people = {"asked_by": was.reopening_by, "reopened_by": by.user_id, "reopening_by": None, "approved_by": None}
+    await _step(connection, book_id, month, "reopened", revision=was.revision + 1, seal_no=None, **people)
     await _check_last(connection, book_id, month)
     its = {"book": book_id, "month": month, "revision": was.revision}
     asked = (await connection.execute(_ASKED, its)).one()
@@ -201,23 +203,29 @@ async def _check_last(connection: AsyncConnection, book_id: int, month: date) ->
 # Steps ------------------------------------------------------------------------------------------------------
 
 
-async def _step(connection: AsyncConnection, book_id: int, month: date, action: Action, **values: Any) -> Row[Any]:
-    """Lock the closings of the book, for a step of one month hangs on the others, and move the month's on; what it was
-    before. Raises WrongStep.
+async def _step(connection: AsyncConnection, book_id: int, month: date, action: Action, **values: Any) -> None:
+    """Move the month on. Raises WrongStep."""
+    await _locked(connection, book_id, month, action)
+    its = (closings.c.book_id == book_id) & (closings.c.month == month)
+    await connection.execute(update(closings).where(its).values(state=STEPS[action][1], **values))
+
+
+async def _locked(connection: AsyncConnection, book_id: int, month: date, action: Action) -> Row[Any]:
+    """Lock the closings of the book, for a step of one month hangs on the others; the month's, from which that is done.
+
+    Raises WrongStep.
     """
     row = upsert(closings).values(book_id=book_id, month=month)
     await connection.execute(row.on_conflict_do_nothing())
     of_book = select(closings).where(closings.c.book_id == book_id).order_by(closings.c.month).with_for_update()
     found = next(each for each in await connection.execute(of_book) if each.month == month)
-    sources, target = STEPS[action]
+    sources = STEPS[action][0]
     if found.state not in sources:
         rule = f"what is {action} is {' or '.join(sources)} before"
         raise WrongStep("month.state", found.state, rule)
     if "reopen" in action and (found.reopening_by is not None) != (action in _DECISIONS):
         rule = "one person asks that it be reopened, once, and another decides"
         raise WrongStep("month.reopening", "asked" if found.reopening_by else "not asked", rule)
-    its = (closings.c.book_id == book_id) & (closings.c.month == month)
-    await connection.execute(update(closings).where(its).values(state=target, **values))
     return found
 
 

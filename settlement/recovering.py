@@ -103,12 +103,10 @@ def _entries(short: Sequence[Any], today: date, key: str) -> Iterator[NewEntry]:
             )
 
 
-def _owed_back(party: str, currency: str, amount: int) -> tuple[Line, Line]:
-    """Negative where it is recovered."""
-    return (
-        Line(recoverable_account(party), currency, amount),
-        Line(party_account("available", party), currency, -amount),
-    )
+def _owed_back(party: str, currency: str, shortfall: int) -> Iterator[Line]:
+    """The contrary of what recovers it."""
+    for account, amount in reversed(recovery_lines(party, -shortfall).items()):
+        yield Line(account, currency, amount)
 
 
 # Payments ---------------------------------------------------------------------------------------------------
@@ -132,9 +130,9 @@ async def payables(connection: AsyncConnection, book_id: int, *, parties: Sequen
     ]
 
 
-def recovery_lines(payable: Payable) -> tuple[Line, ...]:
-    """What the payment's entry has for what is recovered: available to what the party owed. None where nothing is."""
-    return _owed_back(payable.party, payable.currency, -payable.recovery) if payable.recovery else ()
+def recovery_lines(party: str, amount: int) -> dict[str, int]:
+    """What a payment keeps back for what the party owes, by account, debits positive; empty where nothing is."""
+    return {party_account("available", party): amount, recoverable_account(party): -amount} if amount else {}
 
 
 async def recovery_caps(connection: AsyncConnection, book_id: int, clipper_ids: Sequence[int]) -> dict[int, Fraction]:

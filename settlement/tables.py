@@ -238,6 +238,9 @@ closings = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("reopening_by", BigInteger),
     Column("seal_no", Integer),
+    Column("approved_by", BigInteger),
+    Column("asked_by", BigInteger),
+    Column("reopened_by", BigInteger),
     PrimaryKeyConstraint("book_id", "month"),
 )
 
@@ -416,6 +419,7 @@ withholdings = Table(
     Column("valid_from", Date),
     Column("steps", ARRAY(Text), nullable=False),
     Column("entry_id", BigInteger, nullable=False),
+    Column("taxed_before", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("book_id", "withholding_id"),
     ForeignKeyConstraint(
         ["book_id", "code", "valid_from"],

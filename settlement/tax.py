@@ -6,7 +6,7 @@ with its entry, counts no longer.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,8 +15,7 @@ from msgspec import Struct
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.entries import Line
-from ledger.money import BIGINT_MAX, check_amount, exponent
+from ledger.money import BIGINT_MAX, check_amount, exponent, format_amount
 from ledger.periods import month_of, next_month
 from settlement.errors import InvalidWithholding
 from settlement.positions import party_account
@@ -25,8 +24,8 @@ from settlement.withholding import Base, Period, Rule, Tax, decode
 
 
 class Withholding(Struct, frozen=True):
-    """A payment and what was withheld of it, in minor units; without a rule nothing was. `steps` say how that was
-    worked out, `entry_id` is the entry that booked it.
+    """A payment and what was withheld of it, in minor units; without a rule nothing was. `taxed_before` of it was taxed
+    with an earlier one. `steps` say how that was worked out, `entry_id` is the entry that booked it.
     """
 
     withholding_id: int
@@ -34,6 +33,7 @@ class Withholding(Struct, frozen=True):
     currency: str
     paid_on: date
     gross: int
+    taxed_before: int
     withheld: int
     authority: str | None
     code: str | None
@@ -43,12 +43,22 @@ class Withholding(Struct, frozen=True):
 
 
 class Payment(Struct, frozen=True):
-    """What is to be paid to a party on a day by the book's calendar, in minor units, before tax."""
+    """What is to be paid to a party on a day by the book's calendar, in minor units, before tax.
+
+    `taxed_before` of it was taxed with an earlier payment, of which it came back. Below zero, so much more is taxed
+    now: it was taken for taxed, and then all of the earlier payment came back, with its tax.
+    """
 
     party: str
     currency: str
     gross: int
     paid_on: date
+    taxed_before: int = 0
+
+    @property
+    def taxable(self) -> int:
+        """What is taxed by this payment."""
+        return self.gross - self.taxed_before
 
 
 class Withheld(Payment, frozen=True, kw_only=True):
@@ -87,6 +97,9 @@ async def withhold(connection: AsyncConnection, book_id: int, payments: Sequence
         exponent(payment.currency, f"payments[{number}].currency")
         if check_amount(f"payments[{number}].gross", payment.gross) <= 0:
             raise InvalidWithholding(f"payments[{number}].gross", payment.gross, "what is paid is above zero")
+        if payment.taxed_before > payment.gross:
+            field = f"payments[{number}].taxed_before"
+            raise InvalidWithholding(field, payment.taxed_before, "at most what is paid")
     if not payments:
         return []
     rules = await _rules_of(connection, book_id, payments)
@@ -98,14 +111,11 @@ async def withhold(connection: AsyncConnection, book_id: int, payments: Sequence
     return [made[number] for number in range(len(payments))]
 
 
-def withheld_lines(withheld: Withheld) -> tuple[Line, ...]:
-    """What the payment's entry has for tax: available to what is owed to the authority. None where nothing is."""
-    if not withheld.withheld or withheld.authority is None:
-        return ()
-    return (
-        Line(party_account("available", withheld.party), withheld.currency, withheld.withheld),
-        Line(withheld_account(withheld.authority), withheld.currency, -withheld.withheld),
-    )
+def withheld_lines(party: str, authority: str | None, amount: int) -> dict[str, int]:
+    """What a payment keeps for an authority, by account, debits positive; empty where nothing is."""
+    if not amount or authority is None:
+        return {}
+    return {party_account("available", party): amount, withheld_account(authority): -amount}
 
 
 async def record_withheld(
@@ -130,7 +140,7 @@ async def record_withheld(
         await connection.execute(insert(withholdings), rows)
 
 
-_RECORDED = ("party", "currency", "paid_on", "gross", "withheld", "authority", "code", "valid_from")
+_RECORDED = ("party", "currency", "paid_on", "gross", "taxed_before", "withheld", "authority", "code", "valid_from")
 
 
 async def list_withholdings(
@@ -172,14 +182,15 @@ class _Before:
     def add(self, its: Any) -> None:
         """A payment, or all of a month for one authority."""
         month = month_of(its.paid_on)
-        self._paid[its.party, its.currency][month] += int(its.gross)
+        self._paid[its.party, its.currency][month] += int(its.taxable)
         self._withheld[its.party, its.currency, its.authority][month] += int(its.withheld)
 
     def base(self, payment: Payment, rule: Rule) -> Base:
         its = payment.party, payment.currency
         day, period = payment.paid_on, rule.period
         paid = _within(self._paid[its], day, period)
-        return Base(payment.currency, payment.gross, paid, _within(self._withheld[*its, rule.authority], day, period))
+        withheld = _within(self._withheld[*its, rule.authority], day, period)
+        return Base(payment.currency, payment.taxable, paid, withheld)
 
 
 def _within(months: Mapping[date, int], day: date, period: Period) -> int:
@@ -194,14 +205,27 @@ def _within(months: Mapping[date, int], day: date, period: Period) -> int:
 
 
 def _withheld(payment: Payment, known: _Known | None, before: _Before) -> Withheld:
+    said = (*_of_before(payment),)
     if known is None:
-        return _made(payment, Tax(0, ("no rule is this party's",)))
+        return _made(payment, Tax(0, (*said, "no rule is this party's")))
     rule = known.rule
     named = {"authority": rule.authority, "code": known.code, "valid_from": known.valid_from}
+    if not payment.taxable:
+        return _made(payment, Tax(0, said), **named)
     if rule.currency not in (None, payment.currency):
         why = f"the rule {known.code} is in {rule.currency}, the payment in {payment.currency}"
         return _made(payment, Tax(0, (why,)), **named, blocked=why)
-    return _made(payment, rule.tax(before.base(payment, rule)), **named)
+    tax = rule.tax(before.base(payment, rule))
+    return _made(payment, Tax(min(tax.withheld, payment.gross), (*said, *tax.steps)), **named)
+
+
+def _of_before(payment: Payment) -> Iterator[str]:
+    """What of it is not taxed now, or taxed now besides it."""
+    amount = f"{format_amount(abs(payment.taxed_before), payment.currency)} {payment.currency}"
+    if payment.taxed_before > 0:
+        yield f"{amount} of it was taxed when it was first paid, and came back"
+    elif payment.taxed_before < 0:
+        yield f"with it {amount} that was paid before and not taxed"
 
 
 def _made(payment: Payment, tax: Tax, **more: Any) -> Withheld:
@@ -261,7 +285,7 @@ _WHOSE = text("""
 
 _PAID = text("""
     SELECT party, currency, date_trunc('month', paid_on)::date AS paid_on, authority,
-           sum(gross) AS gross, sum(withheld) AS withheld
+           sum(gross - taxed_before) AS taxable, sum(withheld) AS withheld
     FROM settlement.withholdings AS its
     WHERE book_id = :book AND party = ANY (CAST(:parties AS text[])) AND paid_on BETWEEN :first AND :last
       AND NOT EXISTS (SELECT FROM ledger.entries AS undone

@@ -96,7 +96,7 @@ class History:
             if "deadlock" in str(fault):
                 self.seen["deadlock"] += 1
         except ExceptionGroup as group:
-            if group.split(OperationalError)[1] is not None:
+            if group.split((OperationalError, RailError))[1] is not None:
                 raise
 
     def _verdict(self, stops: list[Stop]) -> tuple[Stop, Verdict]:

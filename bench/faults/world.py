@@ -20,6 +20,7 @@ from clipledger.stripe_sandbox import API_KEY, ConnectionFault, Sandbox
 from settlement.payouts.looking_up import look_up_due
 from settlement.payouts.paying import DUE
 from settlement.payouts.rail_events import keep, process_due
+from settlement.payouts.refreshing import refresh_stale
 from settlement.payouts.sending import Sender
 from settlement.payouts.stripe_events import Acting, read_event
 from settlement.payouts.stripe_payees import Payees
@@ -151,6 +152,7 @@ class World:
 
     async def sweep(self) -> None:
         await sweep(self.engine, self.rail, "stripe", clock=self.clock)
+        await refresh_stale(self.engine, self.payees.observe, clock=self.clock)
 
     @property
     def moved(self) -> int:

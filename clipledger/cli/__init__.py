@@ -2,7 +2,7 @@
 
 import click
 
-from clipledger.cli import payout_files, payout_rails, payout_steps  # noqa: F401 - commands of `payouts`
+from clipledger.cli import payout_events, payout_files, payout_rails, payout_steps  # noqa: F401 - commands of `payouts`
 from clipledger.cli.access import key, user
 from clipledger.cli.advice import advise
 from clipledger.cli.closing import close

@@ -26,6 +26,7 @@ from clipledger.jobs import QUEUES
 from clipledger.postgres import PostgresError
 from clipledger.settings import Settings, SettingsError
 from media.ffmpeg import ffmpeg_version
+from settlement.payouts.rail_events import GIVEN_UP
 
 ROOT = Path(__file__).parents[2]
 GIGABYTE = 10**9
@@ -42,7 +43,7 @@ APPEND_ONLY = (
 SUBJECTS = (
     *("python", "packages", "ffmpeg", "settings", "disk"),
     *("database", "schema", "rights"),
-    *("worker", "scheduler", "jobs", "web"),
+    *("worker", "scheduler", "jobs", "rails", "web"),
 )
 Row = tuple[Any, ...]
 State = Literal["good", "attention", "missing"]
@@ -169,7 +170,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
                 yield server(connection, embedded=not settings.database_url)
                 yield (current := schema(connection))
                 if current.state != "missing":
-                    yield from (look(connection) for look in (rights, worker, elected, queue))
+                    yield from (look(connection) for look in (rights, worker, elected, queue, rails))
     except (PostgresError, DatabaseError) as error:
         yield Finding("database", "missing", str(error))
     except psycopg.Error as error:
@@ -270,6 +271,18 @@ def queue(connection: Connection) -> Finding:
     return Finding("jobs", "good", "none failed, none waits for long")
 
 
+def rails(connection: Connection) -> Finding:
+    """By which payouts leave."""
+    halted, given_up = _ask(connection, RAILS)
+    if halted or given_up:
+        remedy = f"see why: clipledger payouts {'rails' if halted else 'events'}"
+        return Finding("rails", "attention", f"{halted} halted, {given_up} events of theirs given up", remedy)
+    return Finding("rails", "good", "none is halted, no event of theirs was given up")
+
+
+RAILS: LiteralString = f"""
+    SELECT (SELECT count(*) FROM settlement.rail_halts WHERE ended_at IS NULL), (SELECT count(*) FROM {GIVEN_UP})
+"""  # noqa: S608 - of constants
 WORKERS = "SELECT count(*) FROM jobs.procrastinate_workers WHERE last_heartbeat > now() - interval '30 seconds'"
 TROUBLE = """
     SELECT count(*) FILTER (WHERE status = 'failed'),

@@ -13,7 +13,7 @@ from clipledger.cli.payout_steps import by_email
 from clipledger.cli.payouts import by_rail, of_basis, payouts
 from clipledger.cli.people import acting, on_record
 from clipledger.cli.tables import json_of, plain, table
-from clipledger.rails import rails_of
+from clipledger.rails import rails_of, stripe_payees_of
 from clipledger.settings import Settings
 from ledger.books import find_book
 
@@ -175,7 +175,7 @@ def _tell_rails(found: "list[RailState]", as_json: bool) -> None:
 
 @payouts.command()
 @of_book
-@click.option("--sweep", "sweeps", is_flag=True, help="Then read what has arrived and come back, as the worker does.")
+@click.option("--sweep", "sweeps", is_flag=True, help="Then look for what webhooks did not tell, as the worker does.")
 @as_json
 def send(slug: str, sweeps: bool, as_json: bool) -> None:
     """Send what is due now, once, as the worker does by itself: unknown ones are looked up first.
@@ -186,15 +186,21 @@ def send(slug: str, sweeps: bool, as_json: bool) -> None:
     async def work() -> dict[str, Any]:
         from settlement.payouts.pace import Pace
         from settlement.payouts.paying import CALLS_PER_SECOND, pay_due
+        from settlement.payouts.refreshing import refresh_stale
         from settlement.payouts.sweeping import sweep
 
-        its = rails_of(Settings.from_environment())
+        settings = Settings.from_environment()
+        its = rails_of(settings)
         async with connections(_CONNECTIONS) as engine:
             async with engine.connect() as connection:
                 book_id = (await find_book(connection, slug)).book_id
             done = await pay_due(engine, its, book_id, Pace(CALLS_PER_SECOND))
-            swept = await sweep(engine, its.shared("stripe"), "stripe") if sweeps and "stripe" in its else None
-            return {"book": slug, "payouts": dict(done), "swept": swept, "halted": await _halted(engine, book_id)}
+            swept = refreshed = None
+            if sweeps and settings.stripe is not None:
+                swept = await sweep(engine, its.shared("stripe"), "stripe")
+                refreshed = await refresh_stale(engine, stripe_payees_of(settings.stripe, engine).observe)
+            found = {"swept": swept, "refreshed": refreshed, "halted": await _halted(engine, book_id)}
+            return {"book": slug, "payouts": dict(done), **found}
 
     found = run(work())
     click.echo(json_of(found) if as_json else _sent(found))
@@ -218,5 +224,5 @@ def _sent(found: dict[str, Any]) -> str:
     done = ", ".join(f"{count:,} {state}" for state, count in sorted(found["payouts"].items()))
     said = [f"Now {done}." if done else "Nothing was due."]
     if found["swept"] is not None:
-        said.append(f"Looked at {found['swept']:,} transfers that moved.")
+        said.append(f"Looked at {found['swept']:,} transfers that moved and {found['refreshed']:,} payees' accounts.")
     return "\n".join([*said, *(plain(f"Halted: {each}") for each in found["halted"])])

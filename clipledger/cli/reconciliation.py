@@ -16,6 +16,7 @@ from clipledger.cli.connections import SNAPSHOT, actor, connected, connections, 
 from clipledger.cli.people import acting, on_record
 from clipledger.cli.settlement import as_json, of_book
 from clipledger.cli.tables import aligned, plain, table
+from clipledger.rails import rails_of
 from clipledger.settings import Settings
 from ledger.books import find_book
 from ledger.errors import LedgerError
@@ -23,7 +24,8 @@ from ledger.periods import parse_period
 from media.storage import Storage
 
 if TYPE_CHECKING:
-    from settlement.reconciliation.reconciliations import BoardRow, Reconciliation
+    from settlement.reconciliation.board import BoardRow
+    from settlement.reconciliation.reconciliations import Reconciliation
     from settlement.reconciliation.residuals import ResidualRow
 
 
@@ -53,17 +55,18 @@ def reconcile() -> None:
 @as_json
 def import_(path: Path, account: str | None, slug: str, as_json: bool) -> None:
     """Keep a bank's file: camt.053, or CSV. Exits with 1 if rows of it could not be read."""
-    from settlement.reconciliation.bank_files import import_file, list_faults
+    from settlement.reconciliation.bank_files import list_faults
+    from settlement.reconciliation.taking_in import take_in
 
-    content = path.read_bytes()
+    content, settings = path.read_bytes(), Settings.from_environment()
 
     async def work() -> tuple[Any, bool, list[Any]]:
-        storage = Storage(Settings.from_environment().media_storage)
+        storage, rails = Storage(settings.media_storage), rails_of(settings)
         async with connections(2) as engine:
             async with engine.connect() as connection:
                 book_id = (await find_book(connection, slug)).book_id
-            kept, new = await import_file(
-                engine, storage, book_id, content, name=path.name, account=account, created_by=actor()
+            kept, new = await take_in(
+                engine, storage, rails, book_id, content, name=path.name, account=account, created_by=actor()
             )
             async with engine.begin() as connection:
                 if new:
@@ -90,7 +93,7 @@ def import_(path: Path, account: str | None, slug: str, as_json: bool) -> None:
 @as_json
 def board(slug: str, month: date, as_json: bool) -> None:
     """What of a month is reconciled. Exits with 1 if something is not signed."""
-    from settlement.reconciliation.reconciliations import board as rows_of
+    from settlement.reconciliation.board import board as rows_of
 
     async def work() -> "list[BoardRow]":
         async with connected(**SNAPSHOT) as connection:
@@ -195,8 +198,8 @@ def residuals(reconciliation_id: int, form: str, slug: str) -> None:
 @of_book
 def explain(reconciliation_id: int, residual_id: int, email: str, reason: str, post: bool, slug: str) -> None:
     """Say why a line does not match, or post what puts it right."""
+    from settlement.reconciliation.putting_right import post_entry
     from settlement.reconciliation.residuals import explain as explained
-    from settlement.reconciliation.residuals import post_entry
 
     async def work() -> str:
         async with connected() as connection, connection.begin():
@@ -221,7 +224,7 @@ def explain(reconciliation_id: int, residual_id: int, email: str, reason: str, p
 @of_book
 def submit(reconciliation_id: int, email: str, slug: str) -> None:
     """Hand it to another person."""
-    from settlement.reconciliation.reconciliations import submit as submitted
+    from settlement.reconciliation.signing import submit as submitted
 
     async def work() -> None:
         async with connected() as connection, connection.begin():
@@ -240,7 +243,7 @@ def submit(reconciliation_id: int, email: str, slug: str) -> None:
 @of_book
 def sign_off(reconciliation_id: int, email: str, slug: str) -> None:
     """Sign it off, as another person than the one who submitted it."""
-    from settlement.reconciliation.reconciliations import sign
+    from settlement.reconciliation.signing import sign
 
     async def work() -> None:
         async with connected() as connection, connection.begin():

@@ -23,6 +23,7 @@ from settlement.api import (
     payout_files,
     payout_runs,
     payouts,
+    rail_events,
     reconciliation,
     remittances,
     reports,
@@ -40,7 +41,7 @@ _TAGS: dict[str, tuple[ModuleType, ...]] = {
     "reports": (imports,),
     "sales": (sales, suspense, clicks),
     "finance": (reports, remittances, adjustments, taxes),
-    "payouts": (payout_runs, payouts, payout_files, payout_accounts, bank_accounts, stripe_webhooks),
+    "payouts": (payout_runs, payouts, payout_files, payout_accounts, bank_accounts, stripe_webhooks, rail_events),
     "reconciliation": (reconciliation,),
     "earnings": (balances, statements, lines, verification, closing),
 }

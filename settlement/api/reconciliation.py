@@ -18,9 +18,21 @@ from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from media.storage import Storage
 from settlement.api.scopes import APPROVE, IMPORT, RAILS, READ
 from settlement.closing import Person
+from settlement.payouts.halts import Rails
 from settlement.reasons import MOST_REASON
-from settlement.reconciliation import bank_files, by_hand, rail_lines, reconciliations, residuals, running
+from settlement.reconciliation import (
+    bank_files,
+    board,
+    by_hand,
+    putting_right,
+    rail_lines,
+    reconciliations,
+    residuals,
+    running,
+    signing,
+)
 from settlement.reconciliation.bank_files import BankFile, ParkedLine
+from settlement.reconciliation.board import BoardRow
 from settlement.reconciliation.by_hand import MatchRow, PostingName
 from settlement.reconciliation.errors import InvalidReconciliation
 from settlement.reconciliation.kinds import Kind, Owner
@@ -28,8 +40,9 @@ from settlement.reconciliation.lines import Rule
 from settlement.reconciliation.outside import OutsideLine, list_lines
 from settlement.reconciliation.proposals import ProposedLine
 from settlement.reconciliation.rail_lines import PlatformLine
-from settlement.reconciliation.reconciliations import BoardRow, Reconciliation, ReconciliationEvent, State
+from settlement.reconciliation.reconciliations import Reconciliation, ReconciliationEvent, State
 from settlement.reconciliation.residuals import MOST_EXPORTED, ResidualRow
+from settlement.reconciliation.taking_in import take_in
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of a bank file."""
@@ -148,16 +161,17 @@ async def send_bank_file(
     data: _File,
     engine: NamedDependency[AsyncEngine],
     storage: NamedDependency[Storage],
+    rails: NamedDependency[Rails],
     book_id: NamedDependency[int],
     book: FromPath[str],
     actor: NamedDependency[str],
     name: _Name,
     account: _BankAccount = None,
 ) -> Response[BankFile]:
-    """It is kept whole, and each of its lines once. A file that was sent before is found as it is, with a 200."""
-    kept, new = await bank_files.import_file(
-        engine, storage, book_id, data, name=name, account=account, created_by=actor
-    )
+    """It is kept whole, and each of its lines once; payouts by file that it shows are paid, or have come back. A file
+    that was sent before is found as it is, with a 200.
+    """
+    kept, new = await take_in(engine, storage, rails, book_id, data, name=name, account=account, created_by=actor)
     place = f"/v1/books/{book}/bank-files/{kept.file_id}"
     return Response(kept, status_code=201 if new else 200, headers={"Location": place})
 
@@ -222,8 +236,8 @@ async def show_board(
     """Every account of cash, of transit and of a marketplace that has something in the month, or carries something
     over. Without a month, of the one before this.
     """
-    asked = _month(month) if month else await reconciliations.last_month(connection, book_id)
-    return await reconciliations.board(connection, book_id, asked)
+    asked = _month(month) if month else await board.last_month(connection, book_id)
+    return await board.board(connection, book_id, asked)
 
 
 @post("/reconciliations", opt={**IMPORT, "action": "reconciliation.begin"}, summary="Begin a reconciliation")
@@ -448,7 +462,7 @@ async def post_residual(
     person: NamedDependency[Person],
 ) -> ResidualRow:
     """What is proposed, or other lines; they make up the residual on the account. Run it again afterwards."""
-    await residuals.post_entry(
+    await putting_right.post_entry(
         connection,
         book_id,
         reconciliation_id,
@@ -477,7 +491,7 @@ async def submit(
     person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """Once it adds up and each residual has a reason. Another person signs it."""
-    await reconciliations.submit(connection, book_id, reconciliation_id, person)
+    await signing.submit(connection, book_id, reconciliation_id, person)
     return await _shown(connection, book_id, reconciliation_id)
 
 
@@ -495,7 +509,7 @@ async def give_back(
     person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """With the reason, for whoever submitted it."""
-    await reconciliations.give_back(connection, book_id, reconciliation_id, person, data.reason)
+    await signing.give_back(connection, book_id, reconciliation_id, person, data.reason)
     return await _shown(connection, book_id, reconciliation_id)
 
 
@@ -512,7 +526,7 @@ async def sign_off(
     person: NamedDependency[Person],
 ) -> ReconciliationWithEvents:
     """By another person than the one who submitted it, and for good."""
-    await reconciliations.sign(connection, book_id, reconciliation_id, person)
+    await signing.sign(connection, book_id, reconciliation_id, person)
     return await _shown(connection, book_id, reconciliation_id)
 
 

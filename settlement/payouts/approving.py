@@ -17,14 +17,14 @@ from settlement.closing import Person
 from settlement.entries import open_accounts
 from settlement.errors import SamePerson
 from settlement.payouts.errors import RunOutdated
-from settlement.payouts.lifecycle import approval_lines, recovery_lines, withheld_lines
+from settlement.payouts.lifecycle import approval_lines
 from settlement.payouts.payouts import Happened, group_of, key_of, order_of, record
 from settlement.payouts.planning import Planned, plan
-from settlement.payouts.runs import record_step, take_step
+from settlement.payouts.runs import locked, record_step, take_step
 from settlement.rails.protocol import Rail
-from settlement.recovering import lock_balances
+from settlement.recovering import lock_balances, recovery_lines
 from settlement.suspense import book_today
-from settlement.tax import record_withheld
+from settlement.tax import record_withheld, withheld_lines
 
 
 async def approve(
@@ -36,9 +36,10 @@ async def approve(
     """
     await lock_balances(connection, book_id)
     today = await book_today(connection, book_id)
-    was = await take_step(connection, book_id, run_id, "approved", pay_on=today)
+    was = await locked(connection, book_id, run_id, "approved")
     if was.submitted_by == by.user_id:
         raise SamePerson("run", run_id)
+    await take_step(connection, book_id, run_id, "approved", pay_on=today, approved_by=by.user_id)
     planned = await _checked(connection, book_id, was, today)
     booked = await _book(connection, book_id, planned, today)
     taxed = [each.withheld for _, each in planned]
@@ -103,8 +104,14 @@ def _entries(row: Row[Any], planned: Planned, on: date) -> Iterator[tuple[str, N
     its = row.payout_id
     parts = (
         _Part("approval_entry", f"Payout {its}: approved", approval_lines(party, amounts)),
-        _Part("recovery_entry", f"Payout {its}: recovered for what is owed back", recovery_lines(party, amounts)),
-        _Part("withheld_entry", f"Payout {its}: withheld for tax", withheld_lines(party, amounts)),
+        _Part(
+            "recovery_entry", f"Payout {its}: recovered for what is owed back", recovery_lines(party, amounts.recovery)
+        ),
+        _Part(
+            "withheld_entry",
+            f"Payout {its}: withheld for tax",
+            withheld_lines(party, amounts.authority, amounts.withheld),
+        ),
     )
     for column, description, lines in parts:
         if lines:

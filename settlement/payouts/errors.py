@@ -16,10 +16,11 @@ SettlementError
 │   ├── NothingFiled            no payout of the run waits for a file
 │   ├── PayoutFileClosed        the bank refused some of it: given to the bank again it might pay what is paid anew
 │   ├── RailNotSetUp            this installation has no key, or the book no bank account, for it
-│   └── RailNotHalted           there is nothing to end
+│   ├── RailNotHalted           there is nothing to end
+│   └── RailEventNotGivenUp     it waits for its turn, or was acted upon
 └── not_found
     ├── ScheduleNotFound, RunNotFound, PayoutNotFound, PayoutFileNotFound
-    └── PayoutAccountNotFound
+    └── PayoutAccountNotFound, RailEventNotFound
 """
 
 from settlement.errors import Conflict, Invalid, NotFound
@@ -75,6 +76,10 @@ class RailNotHalted(Conflict):
     usual_rule = "is not halted"
 
 
+class RailEventNotGivenUp(Conflict):
+    usual_rule = "it waits for its turn, or was acted upon"
+
+
 class ScheduleNotFound(NotFound): ...
 
 
@@ -88,3 +93,6 @@ class PayoutFileNotFound(NotFound): ...
 
 
 class PayoutAccountNotFound(NotFound): ...
+
+
+class RailEventNotFound(NotFound): ...

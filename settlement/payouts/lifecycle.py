@@ -22,8 +22,6 @@ from msgspec import Struct
 
 from settlement.payouts.errors import WrongPayoutStep
 from settlement.positions import party_account
-from settlement.recovering import recoverable_account
-from settlement.tax import withheld_account
 
 State = Literal[
     "planned", "left-out", "ready", "sending", "filed", "sent", "paid", "refused", "unknown", "returned", "cancelled"
@@ -116,18 +114,11 @@ def transit_account(rail: RailName) -> str:
 
 
 def approval_lines(party: str, amounts: Amounts) -> dict[str, int]:
-    """What is available becomes what is being paid. Debits positive; the sum is zero."""
+    """What is available becomes what is being paid. Debits positive; the sum is zero.
+
+    What is kept of it, `settlement.recovering.recovery_lines` and `settlement.tax.withheld_lines` book.
+    """
     return {party_account("available", party): amounts.amount, f"liabilities:paying:{party}": -amounts.amount}
-
-
-def recovery_lines(party: str, amounts: Amounts) -> dict[str, int]:
-    """What is kept back for what the party owes; empty where nothing is."""
-    return _from_available(party, recoverable_account(party), amounts.recovery)
-
-
-def withheld_lines(party: str, amounts: Amounts) -> dict[str, int]:
-    """What is kept for an authority; empty where nothing is."""
-    return _from_available(party, withheld_account(amounts.authority or ""), amounts.withheld)
 
 
 def sent_lines(rail: RailName, amount: int) -> dict[str, int]:
@@ -148,7 +139,3 @@ def partly_returned_lines(party: str, rail: RailName, amount: int) -> dict[str, 
 def payable_again_lines(party: str, amount: int) -> dict[str, int]:
     """What came back in part can be paid again."""
     return {f"liabilities:paying:{party}": amount, party_account("available", party): -amount}
-
-
-def _from_available(party: str, account: str, amount: int) -> dict[str, int]:
-    return {party_account("available", party): amount, account: -amount} if amount else {}

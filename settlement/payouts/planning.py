@@ -77,13 +77,26 @@ async def plan(
     if at_most is not None:
         wanted = await _limited(connection, book_id, wanted, at_most)
     paying = [each for each in wanted if each.gross > 0]
-    payments = [Payment(each.party, each.currency, each.gross, pay_on) for each in paying]
-    taxed = await withhold(connection, book_id, payments)
+    before = await _taxed_before(connection, book_id, [each.party for each in paying])
+    taxed = await withhold(connection, book_id, [_payment(each, pay_on, before) for each in paying])
     destinations = await destinations_of(connection, book_id, rail, [each.party for each in paying])
     kept = await own_currencies(connection, book_id) if rail == "bank-file" else None
     return [
         _planned(each, tax, destinations.get(each.party), rail, kept) for each, tax in zip(paying, taxed, strict=True)
     ]
+
+
+def _payment(payable: Payable, pay_on: date, before: Mapping[tuple[str, str], int]) -> Payment:
+    taxed = min(before.get((payable.party, payable.currency), 0), payable.gross)
+    return Payment(payable.party, payable.currency, payable.gross, pay_on, taxed)
+
+
+async def _taxed_before(
+    connection: AsyncConnection, book_id: int, parties: Sequence[str]
+) -> Mapping[tuple[str, str], int]:
+    """By party and currency: what came back in part of payouts that were taxed, less what of it was paid again."""
+    rows = await connection.execute(_TAXED_BEFORE, {"book": book_id, "parties": sorted(set(parties))})
+    return {(row.party, row.currency): int(row.amount) for row in rows}
 
 
 async def _stated(connection: AsyncConnection, book_id: int, pay_on: date) -> Limits:
@@ -181,6 +194,22 @@ _STATED = text("""
     ) AS paid ON (paid.party, paid.currency) = (its.party, its.currency)
         AND paid.pay_on >= its.month + interval '1 month' AND paid.pay_on <= :today
     GROUP BY its.party, its.currency, its.closing_available
+""")
+
+# What came back whole was reversed with its tax.
+_TAXED_BEFORE = text("""
+    SELECT party, currency, sum(amount) AS amount
+    FROM (
+        SELECT party, currency, returned AS amount FROM settlement.payouts
+        WHERE book_id = :book AND state = 'paid' AND returned > 0
+        UNION ALL
+        SELECT party, currency, -taxed_before FROM settlement.withholdings AS its
+        WHERE book_id = :book AND taxed_before <> 0
+          AND NOT EXISTS (SELECT FROM ledger.entries AS undone
+                          WHERE undone.book_id = its.book_id AND undone.reverses = its.entry_id)
+    ) AS told
+    WHERE party = ANY (CAST(:parties AS text[]))
+    GROUP BY party, currency
 """)
 
 _DESTINATIONS = text("""

@@ -19,12 +19,12 @@ from settlement.payouts.lifecycle import (
     paid_lines,
     partly_returned_lines,
     payable_again_lines,
-    recovery_lines,
     sent_lines,
-    withheld_lines,
 )
 from settlement.payouts.payouts import Happened, key_of, record
+from settlement.recovering import recovery_lines
 from settlement.suspense import book_today
+from settlement.tax import withheld_lines
 
 _ENTRIES: Mapping[Action, str] = {
     "sent": "sent_entry",
@@ -121,8 +121,8 @@ def _undone(row: Row[Any], said: str) -> Iterator[_Booking]:
     amounts = Amounts(row.taken, row.recovery, row.withheld, row.authority)
     had = (
         (approval_lines(row.party, amounts), row.approval_entry),
-        (recovery_lines(row.party, amounts), row.recovery_entry),
-        (withheld_lines(row.party, amounts), row.withheld_entry),
+        (recovery_lines(row.party, row.recovery), row.recovery_entry),
+        (withheld_lines(row.party, row.authority, row.withheld), row.withheld_entry),
         (sent_lines(row.rail, row.amount), row.sent_entry),
         (paid_lines(row.party, row.rail, row.amount), row.paid_entry),
     )
@@ -178,9 +178,13 @@ def _happened(made: Made) -> Happened:
 
 
 async def halt(connection: AsyncConnection, book_id: int, run_id: int, rail: str, stop: Stop, now: datetime) -> None:
-    """Nothing more is sent of the run, or by a rail of all books, until a person has looked; twice changes nothing."""
+    """Nothing more is sent of the run, or by a rail of all books, until a person has looked; twice changes nothing.
+
+    The run is locked first: who is resuming it has looked at what was known before.
+    """
     if stop.rail and rail in SHARED:
         await connection.execute(_HALT_RAIL, {"rail": rail, "reason": stop.reason, "now": now})
+    await connection.execute(_LOCK_RUNS, {"book": book_id, "runs": [run_id]})
     asked = {"book": book_id, "run": run_id, "reason": stop.reason, "now": now}
     if await connection.scalar(_HALT_RUN, asked):
         await connection.execute(_RECORD_HALT, asked)

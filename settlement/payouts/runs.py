@@ -180,8 +180,12 @@ async def give_back(connection: AsyncConnection, book_id: int, run_id: int, by: 
 async def resume(
     connection: AsyncConnection, book_id: int, run_id: int, by: Person, *, reason: str, now: datetime
 ) -> None:
-    """Go on with a run that was halted: what is unknown is looked up first. Raises WrongRunStep, InvalidRun."""
+    """Go on with a run that was halted: what is unknown is looked up first. Raises WrongRunStep, InvalidRun.
+
+    Payouts are locked before their run, in the order of those that send them.
+    """
     said = check_text(reason, InvalidRun, "reason", most=_MOST_REASON)
+    await connection.execute(_STOPPED, {"book": book_id, "run": run_id})
     await take_step(connection, book_id, run_id, "resumed", halted=None)
     await connection.execute(_RESUME, {"book": book_id, "run": run_id, "now": now})
     await record_step(connection, book_id, run_id, "resumed", by, said)
@@ -232,16 +236,26 @@ def _row(book_id: int, run: Run, planned: Planned) -> dict[str, Any]:
 
 async def take_step(connection: AsyncConnection, book_id: int, run_id: int, action: Action, **values: Any) -> Row[Any]:
     """Lock the run and take the step; the run as it was before. Raises RunNotFound, WrongRunStep."""
+    was = await locked(connection, book_id, run_id, action)
+    its = payout_runs.c
+    changed = update(payout_runs).where(its.book_id == book_id, its.run_id == run_id)
+    await connection.execute(changed.values(state=STEPS[action][1], **values))
+    return was
+
+
+async def locked(connection: AsyncConnection, book_id: int, run_id: int, action: Action) -> Row[Any]:
+    """As it is, nobody else's to change until the transaction ends, and in a state from which that is done.
+
+    Raises RunNotFound, WrongRunStep.
+    """
     its = payout_runs.c
     chosen = select(payout_runs).where(its.book_id == book_id, its.run_id == run_id).with_for_update()
     was = (await connection.execute(chosen)).one_or_none()
     if was is None:
         raise RunNotFound("run", run_id)
-    allowed, state = STEPS[action]
+    allowed = STEPS[action][0]
     if was.state not in allowed:
         raise WrongRunStep("state", was.state, f"{action}: only {' or '.join(allowed)}")
-    changed = update(payout_runs).where(its.book_id == book_id, its.run_id == run_id)
-    await connection.execute(changed.values(state=state, **values))
     return was
 
 
@@ -267,15 +281,17 @@ _OPEN = text("""
     SELECT min(run_id) FROM settlement.payout_runs WHERE book_id = :book AND state IN ('draft', 'submitted')
 """)
 
-_RESUME = text("""
-    WITH waiting AS MATERIALIZED (
-        SELECT payout_id FROM settlement.payouts
-        WHERE book_id = :book AND run_id = :run AND state IN ('ready', 'unknown') AND next_attempt_at IS NULL
-        ORDER BY payout_id FOR UPDATE
-    )
+_STOPPED_OF_RUN = """
+    SELECT payout_id FROM settlement.payouts
+    WHERE book_id = :book AND run_id = :run AND state IN ('ready', 'unknown') AND next_attempt_at IS NULL
+    ORDER BY payout_id FOR UPDATE
+"""
+_STOPPED = text(_STOPPED_OF_RUN)
+_RESUME = text(f"""
+    WITH stopped AS MATERIALIZED ({_STOPPED_OF_RUN})
     UPDATE settlement.payouts AS its SET next_attempt_at = :now
-    FROM waiting WHERE its.book_id = :book AND its.payout_id = waiting.payout_id
-""")
+    FROM stopped WHERE its.book_id = :book AND its.payout_id = stopped.payout_id
+""")  # noqa: S608 - of constants
 
 _EVENT = text("""
     INSERT INTO settlement.payout_run_events (book_id, run_id, event_no, action, state, user_id, actor, reason, detail)

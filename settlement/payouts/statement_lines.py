@@ -26,7 +26,7 @@ from settlement.rails.protocol import Sent, TransferStatus
 
 _AT_ONCE = 100
 _BACK = timedelta(days=90)
-"""How far back statements are read again: what is imported later than that is looked at when it is imported."""
+"""How far back statements are read again, for what was left undone; each is looked at when it is imported."""
 
 IN_FILES = """
     settlement.payouts WHERE file_id IS NOT NULL AND state IN ('sent', 'paid', 'refused', 'unknown')
@@ -40,7 +40,7 @@ async def observe_keys(
 ) -> Counter[str]:
     """See what statements show of these end-to-end ids; how many payouts are in which state then.
 
-    For whoever has imported a statement: give it the ids of its new lines. Those that are not ours are passed over.
+    For whoever has imported a statement (`settlement.reconciliation.taking_in`). Ids that are not ours are passed over.
     """
     done: Counter[str] = Counter()
     wanted = sorted(set(keys))

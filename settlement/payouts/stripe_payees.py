@@ -23,7 +23,11 @@ from settlement.payouts.accounts import (
 )
 from settlement.payouts.errors import InvalidPayoutAccount
 from settlement.payouts.payees import Link
+from settlement.rails.protocol import RailRefused
 from settlement.rails.stripe_accounts import AccountStatus, account_status, create_account, onboarding_link
+
+_GONE = frozenset({"account_invalid", "resource_missing"})
+"""What Stripe answers when it is asked for an account that is no longer connected to the platform."""
 
 
 class Payees:
@@ -68,8 +72,16 @@ class Payees:
             return await find_account(connection, owner, account_id)
 
     async def observe(self, account: str) -> str:
-        """Ask Stripe how an account stands, whosoever it is, and keep that; its state. Raises RailUnavailable."""
-        standing = standing_of(await account_status(self._client, account))
+        """Ask Stripe how an account stands, whosoever it is, and keep that; its state.
+
+        Raises RailRefused, RailUnavailable.
+        """
+        try:
+            standing = standing_of(await account_status(self._client, account))
+        except RailRefused as refused:
+            if refused.refusal.code not in _GONE:
+                raise
+            return await self.lose(account)
         async with self._engine.begin() as connection:
             known = await update_standing(connection, "stripe", account, standing)
         return standing.state if known else "not one of ours"

@@ -91,6 +91,7 @@ payout_runs = Table(
     Column("created_by", Text, nullable=False),
     made("created_at"),
     Column("finished_at", INSTANT),
+    Column("approved_by", BigInteger),
     PrimaryKeyConstraint("book_id", "run_id"),
     Index("payout_runs_due", "book_id", "due_on", unique=True, postgresql_where=text("state <> 'cancelled'")),
     Index("payout_runs_open", "book_id", "run_id", postgresql_where=text("state IN ('sending', 'halted')")),

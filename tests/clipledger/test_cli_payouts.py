@@ -160,6 +160,7 @@ def test_two_people_pay_and_all_of_it_can_be_read(run: Run, treasury: Treasury) 
         "book": treasury.slug,
         "payouts": {"sent": 1},
         "swept": None,
+        "refreshed": None,
         "halted": [],
     }
     assert told(run("send", "--sweep", "--json"))["swept"] >= 1
@@ -235,6 +236,29 @@ def test_who_submitted_does_not_approve_and_nobody_acts_without_a_role(run: Run,
 
     steps = ("draft", "submit", "return", "plan", "cancel")
     assert treasury.work(trail) == [f"payout-run.{step}" for step in steps]
+
+
+def test_what_stripe_told_in_vain_is_listed_and_tried_again_by_an_operator(run: Run, treasury: Treasury) -> None:
+    event_id = f"evt_{uuid4().hex}"
+
+    async def give_up(engine: AsyncEngine) -> None:
+        async with engine.begin() as connection:
+            row = "INSERT INTO settlement.rail_events (event_id, rail, kind, created_at, payload, attempts, outcome)"
+            values = "VALUES (:event, 'stripe', 'account.updated', now(), '{}', 16, 'no answer')"
+            await connection.execute(text(f"{row} {values}"), {"event": event_id})
+
+    treasury.work(give_up)
+    assert event_id in {each["event_id"] for each in told(run("events", "--json", book=False))}
+    assert "no answer" in run("events", book=False).output
+    refused = run("retry-events", event_id, *treasury.by("ana"), book=False)
+    assert (refused.exit_code, "holds no role that may try events again" in refused.output) == (1, True)
+    assert "Tried again by the worker: 1." in run("retry-events", event_id, *treasury.by("opal"), book=False).output
+    assert run("retry-events", event_id, *treasury.by("opal"), book=False).exit_code == 1
+    assert event_id in {each["event_id"] for each in told(run("events", "--state", "waiting", "--json", book=False))}
+    event_id = f"evt_{uuid4().hex}"
+    treasury.work(give_up)
+    assert "Tried again by the worker" in run("retry-events", *treasury.by("opal"), book=False).output
+    assert run("events", book=False).output.strip() == "There is none."
 
 
 def test_when_a_book_pays_and_where_to(run: Run, treasury: Treasury) -> None:

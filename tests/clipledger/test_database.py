@@ -69,6 +69,32 @@ def test_migrations_go_up_down_and_up_again_to_the_same_schema(fresh_urls: Datab
     assert rows(fresh_urls.owner, SHAPE) == before
 
 
+def test_who_took_a_step_before_that_was_kept_is_found_in_the_trail(fresh_urls: DatabaseUrls) -> None:
+    database.downgrade(fresh_urls.owner, "0013")
+    run(
+        fresh_urls.owner,
+        """
+        INSERT INTO settlement.payout_runs (book_id, rail, basis, pay_on, state, submitted_by, created_by) VALUES
+            (1, 'stripe', 'available', '2026-10-05', 'done', 1, 'x'),
+            (1, 'stripe', 'available', '2026-10-05', 'submitted', 1, 'x');
+        INSERT INTO settlement.payout_run_events (book_id, run_id, event_no, action, state, user_id, actor) VALUES
+            (1, 1, 1, 'submitted', 'submitted', 1, 'x'), (1, 1, 2, 'approved', 'sending', 2, 'x'),
+            (1, 1, 3, 'finished', 'done', NULL, 'system');
+        INSERT INTO settlement.closings (book_id, month, state, submitted_by, revision) VALUES
+            (1, '2026-08-01', 'issued', 1, 1), (1, '2026-09-01', 'draft', 1, 2);
+        INSERT INTO settlement.closing_events (book_id, month, event_no, action, state, user_id, actor, revision) VALUES
+            (1, '2026-08-01', 1, 'approved', 'issued', 2, 'x', 1),
+            (1, '2026-09-01', 1, 'approved', 'issued', 2, 'x', 1),
+            (1, '2026-09-01', 2, 'reopening-asked', 'issued', 3, 'x', 1),
+            (1, '2026-09-01', 3, 'reopened', 'open', 4, 'x', 2);
+        """,
+    )
+    database.migrate(fresh_urls.owner)
+    assert rows(fresh_urls.owner, "SELECT approved_by FROM settlement.payout_runs ORDER BY run_id") == [(2,), (None,)]
+    people = "SELECT approved_by, asked_by, reopened_by FROM settlement.closings ORDER BY month"
+    assert rows(fresh_urls.owner, people) == [(2, None, None), (None, 3, 4)]
+
+
 def test_the_tables_declared_in_python_are_those_of_the_migrations(urls: DatabaseUrls) -> None:
     database.check(urls.owner)
 

@@ -110,6 +110,20 @@ def test_a_job_that_failed_and_one_that_waits_too_long_are_seen(examine: Doctor,
     assert (found["state"], found["detail"]) == ("attention", "1 failed, 1 waiting for over ten minutes")
 
 
+def test_a_halted_rail_and_events_that_were_given_up_are_seen(examine: Doctor, fresh_urls: DatabaseUrls) -> None:
+    assert findings(examine("rails"))["rails"]["state"] == "good"
+    change(
+        fresh_urls,
+        """
+        INSERT INTO settlement.rail_halts (rail, reason) VALUES ('stripe', 'the key is refused');
+        INSERT INTO settlement.rail_events (event_id, rail, kind, created_at, payload, attempts)
+        VALUES ('evt_1', 'stripe', 'x', now(), '{}', 16), ('evt_2', 'stripe', 'x', now(), '{}', 15)
+        """,
+    )
+    found = findings(examine("rails"))["rails"]
+    assert (found["state"], found["detail"]) == ("attention", "1 halted, 1 events of theirs given up")
+
+
 def test_a_schema_that_is_not_the_newest_is_missing(examine: Doctor, fresh_urls: DatabaseUrls) -> None:
     downgrade(fresh_urls.owner, "0002")
     result = examine()

@@ -1,7 +1,7 @@
 """Payouts by bank file through the front door: accounts, files, the bank's answers; and what is nobody else's."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.rails import rails_of
 from clipledger.settings import Settings
+from media.storage import Storage
 from settlement.payouts.statement_lines import look_through_statements
+from settlement.reconciliation.bank_files import import_file
 from settlement.reconciliation.tables import external_lines
 from tests.clipledger.front_door import NewPerson, Person, posting, problem
 from tests.licensing.house import Clipper, Host, NewClipper, NewHost
@@ -62,6 +64,16 @@ class Desk:
         await self.done(f"payout-runs/{run}/submit", self.finance)
         await self.done(f"payout-runs/{run}/approve", self.approver)
         return int(run)
+
+    async def statement(self, *lines: str) -> Response:
+        """The bank's, as a CSV."""
+        headers = {**posting(self.finance), "Content-Type": "application/octet-stream"}
+        asked = {"name": "bank.csv", "account": "DE89370400440532013000"}
+        path = self._whole("bank-files")
+        return await self.client.post(path, headers=headers, content=self.csv(*lines), params=asked)
+
+    def csv(self, *lines: str) -> bytes:
+        return "\n".join(("booked_on,amount,currency,kind,end_to_end_id", *lines)).encode()
 
     async def payout(self) -> dict[str, Any]:
         (found,) = (await self.get("payouts")).json()["data"]
@@ -116,6 +128,26 @@ async def test_from_the_payees_account_to_the_banks_statement(desk: Desk, payee:
     async with desk.engine.begin() as connection:
         await connection.execute(insert(external_lines).values(book_id=desk.host.book_id, **line, **its, **said))
     await look_through_statements(desk.engine, rails_of(desk.settings), desk.host.book_id)
+    assert (await desk.payout())["state"] == "paid"
+
+
+async def test_a_statement_is_looked_at_when_it_is_imported_however_old_it_is(desk: Desk, payee: Clipper) -> None:
+    await desk.done(f"payout-runs/{await desk.approved()}/files", desk.finance)
+    key = (await desk.payout())["reference"]
+    long_ago = datetime.now(UTC).date() - timedelta(days=200)
+    left, came_back = f"{long_ago},-100.00,EUR,transfer,{key}", f"{long_ago},100.00,EUR,return,{key}"
+    for line, status, state in ((left, 201, "paid"), (came_back, 201, "returned"), (left, 200, "returned")):
+        told = await desk.statement(line)
+        assert (told.status_code, (await desk.payout())["state"]) == (status, state), told.text
+
+
+async def test_what_an_import_left_undone_is_done_when_the_file_is_sent_again(desk: Desk, payee: Clipper) -> None:
+    await desk.done(f"payout-runs/{await desk.approved()}/files", desk.finance)
+    line = f"2026-01-05,-100.00,EUR,transfer,{(await desk.payout())['reference']}"
+    content, its = desk.csv(line), {"name": "bank.csv", "account": "DE89370400440532013000", "created_by": "test"}
+    await import_file(desk.engine, Storage(desk.settings.media_storage), desk.host.book_id, content, **its)
+    assert (await desk.payout())["state"] == "sent"
+    assert (await desk.statement(line)).status_code == 200
     assert (await desk.payout())["state"] == "paid"
 
 

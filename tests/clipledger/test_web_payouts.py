@@ -401,6 +401,41 @@ async def test_an_event_that_comes_three_times_is_acted_upon_once(office: Office
     assert [tuple(row) for row in rows] == [(3, "arrived")]
 
 
+async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_again(office: Office) -> None:
+    body = event("transfer.created", "tr_none")
+    event_id = body.decode().split('"')[3]
+    assert (await office.tell(body, signed(body))).status_code == 200
+    async with office.engine.begin() as connection:
+        given_up = text(
+            "UPDATE settlement.rail_events SET attempts = 16, outcome = 'no answer' WHERE event_id = :event"
+        )
+        await connection.execute(given_up, {"event": event_id})
+
+    page = await office.get("/v1/rail-events?in_state=given-up&limit=1", office.operator)
+    (told,) = page["data"]
+    assert (told["event_id"], told["outcome"], told["state"]) == (event_id, "no answer", "given-up")
+    assert "payload" not in told, "which may tell of any host's payees"
+    for person in (office.finance, office.approver):
+        assert (await office.client.get("/v1/rail-events", headers=person.bearer)).status_code == 403
+        for path in ("retry", f"{event_id}/retry"):
+            assert (await office.post(f"/v1/rail-events/{path}", person)).status_code == 403
+
+    assert (await office.post(f"/v1/rail-events/{event_id}/retry", office.operator)).status_code == 202
+    waiting = await office.get("/v1/rail-events?in_state=waiting", office.operator)
+    assert event_id in {each["event_id"] for each in waiting["data"]}
+    again = await office.post(f"/v1/rail-events/{event_id}/retry", office.operator)
+    assert (again.status_code, problem(again)["type"]) == (409, "/problems/rail-event-not-given-up")
+    none = await office.post("/v1/rail-events/evt_none/retry", office.operator)
+    assert (none.status_code, problem(none)["type"]) == (404, "/problems/rail-event-not-found")
+
+    async with office.engine.begin() as connection:
+        await connection.execute(given_up, {"event": event_id})
+    assert (await office.done("/v1/rail-events/retry", office.operator))["events"] >= 1
+    assert (await office.get("/v1/rail-events?in_state=given-up", office.operator))["data"] == []
+    odd = await office.client.get("/v1/rail-events?cursor=evt_none", headers=office.operator.bearer)
+    assert (odd.status_code, problem(odd)["type"]) == (422, "/problems/invalid-cursor")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -199,7 +199,8 @@ async def _issued(connection: AsyncConnection, host: Host, granted: Granted, age
     moved = ("sales", "held", "available", "reserve", "frozen", "paying", "recoverable")
     line = {"book_id": host.book_id, "statement_id": number, "line_no": 1, "kind": "earned", "product": "1"}
     await connection.execute(insert(settlement.statement_lines).values(dict.fromkeys(moved, 0) | line))
-    await connection.execute(update(settlement.closings).values(state="issued", submitted_by=1).filter_by(**its))
+    for step in ({"state": "submitted", "submitted_by": 1}, {"state": "issued", "approved_by": 2}):
+        await connection.execute(update(settlement.closings).values(**step).filter_by(**its))
     return number
 
 

@@ -204,8 +204,8 @@ async def test_what_could_be_paid_with_what_is_kept_back_of_it(
     assert its.gross == 1_200
     assert (dollars.gross, dollars.minimum, host_s.gross, host_s.minimum) == (50, 0, 10, 0)
     assert [each.party for each in await found(till, parties=["host", "clipper-1"])] == ["host"]
-    assert [(line.account, line.amount) for line in recovery_lines(its)] == [
-        (f"assets:recoverable:{whose}", -800),
-        (f"liabilities:available:{whose}", 800),
-    ]
-    assert recovery_lines(dollars) == ()
+    assert recovery_lines(whose, its.recovery) == {
+        f"assets:recoverable:{whose}": -800,
+        f"liabilities:available:{whose}": 800,
+    }
+    assert recovery_lines(whose, dollars.recovery) == {}

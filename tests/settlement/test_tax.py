@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -61,11 +62,11 @@ async def pay(till: Till, payment: Payment) -> tuple[Withheld, int]:
     """With the tax alone in its entry; what was withheld, and the entry."""
     async with till.engine.begin() as connection:
         (its,) = await withhold(connection, till.book_id, [payment])
-        net = its.gross - its.withheld
+        net, kept = its.gross - its.withheld, withheld_lines(its.party, its.authority, its.withheld)
         lines = [
             Line(f"liabilities:available:{its.party}", its.currency, net),
             Line("assets:bank", its.currency, -net),
-            *withheld_lines(its),
+            *(Line(account, its.currency, amount) for account, amount in kept.items()),
         ]
         await ensure_accounts(connection, till.book_id, [NewAccount(line.account, line.currency) for line in lines])
         key = f"payout:{its.party}:{its.paid_on}:{its.gross}"
@@ -167,6 +168,7 @@ async def test_what_is_no_payment_is_refused(till: Till, ana: str) -> None:
     for bad, refusal in (
         (cny(ana, 0), InvalidWithholding),
         (cny(ana, -5), InvalidWithholding),
+        (msgspec.structs.replace(cny(ana, 5), taxed_before=6), InvalidWithholding),
         (cny(ana, 2**63), InvalidAmount),
         (Payment(ana, "XXX", 5, LONG_AGO), UnknownCurrency),
     ):
@@ -196,7 +198,7 @@ async def test_a_clipper_reads_on_its_statement_what_was_withheld(till: Till, an
         date(2026, 10, 3), "Earned", {f"liabilities:available:{ana}": -10_000, "assets:bank": 10_000}, "USD"
     )
     (its,) = await worked_out(till, Payment(ana, "USD", 10_000, date(2026, 10, 5)))
-    lines = {line.account: line.amount for line in withheld_lines(its)}
+    lines = withheld_lines(ana, its.authority, its.withheld)
     await closer.post(date(2026, 10, 5), "Backup withholding", lines, "USD")
     await closer.draft()
     assert told(await closer.statement(ana, currency="USD"))[1] == (

@@ -179,8 +179,8 @@ class Month:
             (taxed,) = await withhold(connection, book_id, [Payment(its.party, its.currency, its.gross, on)])
             paying, available = f"liabilities:paying:{its.party}", f"liabilities:available:{its.party}"
             steps = {
-                "Kept back for what was refunded": recovery_lines(its),
-                "Tax withheld": withheld_lines(taxed),
+                "Kept back for what was refunded": _lines(its.currency, recovery_lines(its.party, its.recovery)),
+                "Tax withheld": _lines(its.currency, withheld_lines(its.party, taxed.authority, taxed.withheld)),
                 "Payout approved": _lines(its.currency, {available: taxed.net, paying: -taxed.net}),
                 "Payout sent": _lines(its.currency, {"assets:in-transit:bank": taxed.net, "assets:bank": -taxed.net}),
                 "Payout confirmed": _lines(its.currency, {paying: taxed.net, "assets:in-transit:bank": -taxed.net}),

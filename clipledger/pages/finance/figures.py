@@ -20,7 +20,7 @@ from clipledger.pages.words import N_
 from ledger.periods import format_period
 from media.api.pages import Cursor, number_of
 from settlement.kept_reports import PAYABLES, RECEIVABLES, report_lately
-from settlement.reconciliation.reconciliations import last_month
+from settlement.reconciliation.board import last_month
 from settlement.reports import ageing, performance, receivables, roll_forward
 from settlement.reports.ageing import Aged
 from settlement.reports.performance import Asked, Performance

@@ -18,6 +18,8 @@ from ledger.periods import format_period, next_month
 from media.api.pages import Cursor, number_of, page_of
 from settlement.api.reconciliation import LARGEST_BODY
 from settlement.reconciliation import bank_files, by_hand, overview, reconciliations, residuals
+from settlement.reconciliation.board import board as rows_of
+from settlement.reconciliation.board import last_month
 from settlement.reconciliation.kinds import Kind, Owner
 from settlement.reconciliation.residuals import ResidualRow
 from settlement.remittances import list_remittances
@@ -142,8 +144,8 @@ async def board(
         return await _files(view, connection, book_id, number_of(cursor))
     if show == "remittances":
         return await _remittances(view, connection, book_id, number_of(cursor))
-    its = month_of(month) or await reconciliations.last_month(connection, book_id)
-    rows = await reconciliations.board(connection, book_id, its)
+    its = month_of(month) or await last_month(connection, book_id)
+    rows = await rows_of(connection, book_id, its)
     begun = [row.reconciliation_id for row in rows if row.reconciliation_id is not None]
     return view.render(
         "finance/reconciliations.html",

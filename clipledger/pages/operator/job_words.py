@@ -30,6 +30,10 @@ JOBS: Mapping[str, tuple[str, str]] = {
     "send_payouts": (N_("Send payouts"), N_("Sends approved payouts, and looks up those of which nothing is known.")),
     "hear_stripe": (N_("Hear Stripe"), N_("Acts upon what Stripe has told.")),
     "sweep_rails": (N_("Sweep rails"), N_("Asks rails for what they would have told and nobody heard.")),
+    "refresh_payees": (
+        N_("Refresh payees"),
+        N_("Asks Stripe about payees' accounts again, in case a webhook was lost."),
+    ),
     "import_rail_lines": (N_("Import movements"), N_("Brings what moved at Stripe to the books it belongs to.")),
     "reconcile_accounts": (N_("Reconcile accounts"), N_("Runs the long reconciliations that somebody has asked for.")),
     "send_webhooks": (N_("Send webhooks"), N_("Sends events to the endpoints that wait for them.")),

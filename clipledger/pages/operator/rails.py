@@ -1,4 +1,4 @@
-"""The rails that payouts leave by, and what moved at them without naming a book."""
+"""The rails that payouts leave by, what they told in vain, and what moved at them without naming a book."""
 
 from typing import Annotated, Literal
 
@@ -15,6 +15,7 @@ from ledger.books import list_books
 from ledger.money import BIGINT_MAX
 from media.api.pages import Cursor, number_of, page_of
 from settlement.payouts.halts import Rails, rail_states
+from settlement.payouts.rail_events import count_given_up, list_events
 from settlement.reconciliation.rail_lines import list_platform_lines
 
 _ON_A_PAGE = 50
@@ -32,13 +33,15 @@ async def show(
     line: _Line = None,
     cursor: Cursor = None,
 ) -> Response[str]:
-    """Each rail; and the lines, of which one may be chosen to say whose it is."""
+    """Each rail; what it told that was given up; and the lines, of which one may be chosen to say whose it is."""
     before = number_of(cursor)
     found = await list_platform_lines(connection, assigned=_ASSIGNED[shown], before=before, limit=_ON_A_PAGE + 1)
     lines = page_of(found, _ON_A_PAGE, lambda each: each.line_id)
     return view.render(
         "operator/rails.html",
         rails=await rail_states(connection, rails),
+        given_up=await count_given_up(connection),
+        events=await list_events(connection, state="given-up", limit=_ON_A_PAGE),
         lines=lines,
         shown=shown,
         chosen=next((each for each in lines.data if each.line_id == line and each.book_id is None), None),

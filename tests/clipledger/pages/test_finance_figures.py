@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.periods import lock_period
 from settlement.kept_reports import refresh_reports
-from settlement.reconciliation.reconciliations import last_month
+from settlement.reconciliation.board import last_month
 from settlement.suspense import book_today
 from tests.clipledger.front_door import NewPerson, OpenBook, Person
 from tests.clipledger.pages.test_finance_ledger import booked, entry

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from settlement import awaiting, tables
 from settlement.payouts import tables as payouts
@@ -66,9 +66,10 @@ async def test_a_submitted_month_and_run_wait_for_the_other_person(office: Count
     await office.closer.submit(by=actor(office.finance))
     run = {"book_id": office.till.book_id, "rail": "stripe", "basis": "available", "pay_on": date(2026, 11, 5)}
     async with office.till.engine.begin() as connection:
-        submitted = {"state": "submitted", "submitted_by": office.finance.user_id, "created_by": "test"}
-        made = insert(payouts.payout_runs).values(**run, **submitted).returning(payouts.payout_runs.c.run_id)
+        made = insert(payouts.payout_runs).values(**run, created_by="test").returning(payouts.payout_runs.c.run_id)
         run_id = (await connection.execute(made)).scalar_one()
+        submitted = update(payouts.payout_runs).where(payouts.payout_runs.c.run_id == run_id)
+        await connection.execute(submitted.values(state="submitted", submitted_by=office.finance.user_id))
         its = {
             "book_id": office.till.book_id,
             "run_id": run_id,

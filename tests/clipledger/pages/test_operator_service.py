@@ -15,6 +15,11 @@ from tests.clipledger.front_door import Company
 from tests.clipledger.pages.visitor import visiting
 
 HALT = text("INSERT INTO settlement.rail_halts (rail, reason) VALUES ('stripe', 'the key is refused')")
+GIVEN_UP = text("""
+    INSERT INTO settlement.rail_events
+        (event_id, rail, kind, account, object_id, created_at, payload, attempts, outcome)
+    VALUES (:event, 'stripe', 'account.updated', 'acct_1', 'acct_1', now(), '{}', 16, 'no answer')
+""")
 FAIL = text("""
     WITH job AS (
         INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, lock, status, args)
@@ -47,6 +52,32 @@ async def test_health_says_what_is_wrong_and_what_to_do(
         page = await visitor.send(page, "resume-stripe")
         assert "The rail may be used again." in page.text
         assert "resume-stripe" not in page.forms()
+
+
+async def test_events_that_were_given_up_are_shown_and_tried_again(
+    app: Litestar, company: Company, owner_engine: AsyncEngine
+) -> None:
+    events = [f"evt_{uuid4().hex}" for _ in range(3)]
+    async with owner_engine.begin() as connection:
+        await connection.execute(text("UPDATE settlement.rail_events SET processed_at = now()"))
+        await connection.execute(GIVEN_UP, [{"event": event} for event in events])
+    async with visiting(app, company.operator) as visitor:
+        rows = {row[0]: row[1:] for row in (await visitor.get("/operator")).rows("What was looked at")}
+        assert rows["Stripe's events"] == [
+            "needs you",
+            "3 could not be acted upon, and were given up See why, put it right, then try them again.",
+        ]
+        page = await visitor.get("/operator/rails")
+        rows = {row[1].split()[-1]: row for row in page.rows("Events that were given up")}
+        assert rows[events[0]][1:4] == [f"account.updated {events[0]}", "acct_1 acct_1", "no answer"]
+        page = await visitor.send(page, f"retry-{events[0]}")
+        assert "It is tried again within moments." in page.text
+        page = await visitor.send(page, "retry-all")
+        assert "There are none: all that Stripe told was acted upon, or waits for its turn." in page.text
+        rows = {row[0]: row[1:] for row in (await visitor.get("/operator")).rows("What was looked at")}
+        assert rows["Stripe's events"] == ["well", "None was given up"]
+    async with visiting(app, company.operator, language="zh") as visitor:
+        assert "已放弃的事件" in (await visitor.get("/operator/rails")).text
 
 
 async def test_every_job_of_the_schedule_is_told_in_words(

@@ -10,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.stripe_sandbox import API_KEY, Fault, Faults, Sandbox
 from clipledger.stripe_sandbox.in_process import SandboxTransport
-from settlement.payouts.accounts import Owner, list_accounts
+from settlement.payouts.accounts import Owner, PayoutAccount, list_accounts
 from settlement.payouts.approving import approve
 from settlement.payouts.errors import AccountExists, ForgedEvent
 from settlement.payouts.looking_up import look_up_due
 from settlement.payouts.pace import Pace
 from settlement.payouts.payouts import Payout
 from settlement.payouts.rail_events import keep, list_events, process_due
+from settlement.payouts.refreshing import refresh_stale
 from settlement.payouts.runs import draft, submit
 from settlement.payouts.sending import Sender
 from settlement.payouts.stripe_events import Acting, read_event
@@ -76,6 +77,18 @@ class Shop:
             async with self.engine.begin() as connection:
                 await keep(connection, "stripe", event)
         await process_due(self.engine, "stripe", Acting(self.engine, self.rail, self.payees, clock=self.clock))
+
+    async def look_again(self) -> None:
+        """An hour later, at payees' accounts; nothing was told of them."""
+        self.sandbox.outbox.waiting.clear()
+        self.pass_(hours=1)
+        await refresh_stale(self.engine, self.payees.observe, clock=self.clock)
+
+    async def account(self, clipper: Clipper) -> PayoutAccount:
+        """The only one."""
+        async with self.engine.connect() as connection:
+            (found,) = await list_accounts(connection, Owner(party_id=clipper.clipper_id))
+        return found
 
     async def payout(self) -> Payout:
         return await self.purse.payout()
@@ -191,6 +204,54 @@ async def test_a_payee_that_cuts_the_connection_is_not_paid(shop: Shop, new_clip
     await shop.send()
     refused = await shop.payout()
     assert (refused.state, refused.fixed_by) == ("refused", "payee")
+
+
+async def test_that_a_payee_can_be_paid_is_found_though_nobody_told(shop: Shop, new_clipper: NewClipper) -> None:
+    clipper = await new_clipper()
+    made = await shop.payees.open(Owner(party_id=clipper.clipper_id), "US", "ana@example.com", by="test")
+    shop.sandbox.onboard(made.destination)
+    await shop.look_again()
+    found = await shop.account(clipper)
+    assert (found.state, found.currencies, found.blocking) == ("active", ("USD",), ())
+
+
+@pytest.mark.parametrize(
+    ("lost", "asked"),
+    [("capability", "individual.id_number"), ("connection", "deauthorized")],
+)
+@pytest.mark.parametrize("told", [True, False])
+async def test_that_a_payee_with_a_payout_can_no_longer_be_paid_is_told_or_found(
+    shop: Shop, new_clipper: NewClipper, lost: str, asked: str, told: bool
+) -> None:
+    clipper = await new_clipper()
+    account = await shop.onboarded(clipper)
+    await shop.purse.owe(f"clipper-{clipper.clipper_id}", 700, "USD")
+    await shop.approved()
+    if lost == "capability":
+        shop.sandbox.set_capability(account, "inactive", due=("individual.id_number",))
+    else:
+        shop.sandbox.deauthorize(account)
+    await (shop.hear() if told else shop.look_again())
+    found = await shop.account(clipper)
+    assert (found.state, [each.code for each in found.blocking]) == ("blocked", [asked])
+    await shop.send()
+    refused = await shop.payout()
+    assert (refused.state, refused.fixed_by) == ("refused", "payee")
+
+    if lost == "capability":  # and that the payee has put it right is found as well
+        shop.sandbox.set_capability(account, "active")
+        await shop.look_again()
+        assert (await shop.account(clipper)).state == "active"
+
+
+async def test_an_active_account_with_nothing_due_is_looked_at_once_a_day(shop: Shop, new_clipper: NewClipper) -> None:
+    clipper = await new_clipper()
+    shop.sandbox.set_capability(await shop.onboarded(clipper), "inactive", due=("individual.id_number",))
+    await shop.look_again()
+    assert (await shop.account(clipper)).state == "active"
+    shop.pass_(hours=23)
+    await shop.look_again()
+    assert (await shop.account(clipper)).state == "blocked"
 
 
 async def test_events_count_once_however_often_they_come(shop: Shop, new_clipper: NewClipper) -> None:

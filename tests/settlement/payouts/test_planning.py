@@ -360,7 +360,7 @@ async def behind(purse: Purse, whose: Clipper) -> dict[str, list[LineWithholding
     """What was withheld, as it stands behind the lines of the party's statement of this month, by their kinds."""
     month = (await closing_day(purse)).replace(day=1)
     async with purse.engine.begin() as connection:
-        await connection.execute(insert(closings).values(book_id=purse.book_id, month=month, state="draft"))
+        await connection.execute(insert(closings).values(book_id=purse.book_id, month=month))
         await draft_statements(connection, purse.book_id, month)
     whole = await Closer(Till(purse.engine, purse.host)).statement(party(whose), month)
     async with purse.engine.connect() as connection:
@@ -412,6 +412,70 @@ async def test_payouts_of_a_month_are_taxed_together_and_what_came_back_counts_n
     await come(purse, first, 9_000)
     amounts = (await planned(purse))[whose, "CNY"].amounts
     assert (amounts.taken, amounts.withheld) == (20_000, 3_000)
+
+
+async def test_what_came_back_in_part_is_not_taxed_again_when_it_is_paid_again(purse: Purse, payee: Clipper) -> None:
+    """100.00 is paid less 24 %, as 76.00; of that 19.00 comes back, and is paid again with 10.00 that was earned."""
+    await rule(purse, payee, Flat(authority="irs", rate="24%"))
+    await purse.owe(party(payee), 10_000)
+    await come(purse, await sent(purse), 1_900)
+    again = (await planned(purse))[party(payee), "CNY"]
+    assert (again.amounts.taken, again.amounts.withheld, again.amounts.amount) == (1_900, 0, 1_900)
+    assert again.withheld.steps == ("19.00 CNY of it was taxed when it was first paid, and came back",)
+
+    await purse.owe(party(payee), 1_000)
+    more = (await planned(purse))[party(payee), "CNY"]
+    assert (more.withheld.gross, more.withheld.taxed_before, more.withheld.withheld) == (2_900, 1_900, 240)
+    await sent(purse)
+    await purse.owe(party(payee), 1_000)
+    assert (await planned(purse))[party(payee), "CNY"].amounts.withheld == 240, "what came back counts once"
+    assert (await purse.balances())["liabilities:withheld:irs"] == -2_640, "24 % of 110.00"
+
+
+async def test_what_came_back_in_part_counts_once_for_the_tax_of_a_month(purse: Purse, payee: Clipper) -> None:
+    """100.00 at 10 %, of which 20.00 comes back; then 50.00 more: 150.00 are taxed in all, 20 % less 10.00 = 20.00."""
+    brackets = (Bracket(up_to=10_000, rate="10%"), Bracket(rate="20%", quick_deduction=1_000))
+    await rule(purse, payee, Brackets(authority="cn", currency="CNY", period="month", brackets=brackets))
+    await purse.owe(party(payee), 10_000)
+    await come(purse, await sent(purse), 2_000)
+    await purse.owe(party(payee), 5_000)
+    amounts = (await planned(purse))[party(payee), "CNY"].amounts
+    assert (amounts.taken, amounts.withheld) == (7_000, 1_000)
+    await sent(purse)
+    assert (await purse.balances())["liabilities:withheld:cn"] == -2_000
+
+
+@pytest.mark.parametrize("again", ["cancelled", "returned"])
+async def test_what_was_paid_again_in_vain_is_still_not_taxed_again(purse: Purse, payee: Clipper, again: str) -> None:
+    await rule(purse, payee, Flat(authority="irs", rate="24%"))
+    await purse.owe(party(payee), 10_000)
+    await come(purse, await sent(purse), 1_900)
+    if again == "returned":
+        await come(purse, await sent(purse), 1_900)
+    else:
+        await approved(purse, await submitted(purse, "available"))
+        newest = (await purse.payouts())[-1].payout_id
+        async with purse.engine.begin() as connection:
+            await cancel_payouts(connection, purse.book_id, [newest], "user:2", "not now", purse.clock())
+    amounts = (await planned(purse))[party(payee), "CNY"].amounts
+    assert (amounts.taken, amounts.withheld) == (1_900, 0)
+
+
+async def test_when_all_of_it_comes_back_after_a_part_was_paid_again_that_part_is_taxed_after_all(
+    purse: Purse, payee: Clipper
+) -> None:
+    """Of 100.00 the payee has 19.00, untaxed, and 81.00 are payable: 24 % of 100.00 are withheld, 57.00 paid."""
+    await rule(purse, payee, Flat(authority="irs", rate="24%"))
+    await purse.owe(party(payee), 10_000)
+    first = await sent(purse)
+    await come(purse, first, 1_900)
+    await sent(purse)
+    async with purse.engine.begin() as connection:
+        await come_back(connection, purse.book_id, first, 7_600, "closed", purse.clock())
+    amounts = (await planned(purse))[party(payee), "CNY"].amounts
+    assert (amounts.taken, amounts.withheld, amounts.amount) == (8_100, 2_400, 5_700)
+    await sent(purse)
+    assert (await purse.balances())["liabilities:withheld:irs"] == -2_400
 
 
 @pytest.mark.parametrize("parts", [(9_000,), (2_000, 9_000), (1, 2, 9_000)])

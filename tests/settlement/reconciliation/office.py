@@ -22,11 +22,10 @@ from settlement.reconciliation.reconciliations import (
     Sums,
     begin,
     find_reconciliation,
-    sign,
-    submit,
 )
 from settlement.reconciliation.residuals import ResidualRow, explain, list_residuals
 from settlement.reconciliation.running import run
+from settlement.reconciliation.signing import sign, submit
 from tests.licensing.house import Host
 
 ANA = Person(1, "user:1")

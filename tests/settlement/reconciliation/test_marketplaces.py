@@ -9,7 +9,7 @@ from sqlalchemy import text
 from settlement.errors import ExceptionsOpen
 from settlement.exceptions import OpenMatter, open_matters
 from settlement.reconciliation.errors import InvalidReconciliation, NothingProposed
-from settlement.reconciliation.residuals import post_entry
+from settlement.reconciliation.putting_right import post_entry
 from settlement.remittances import NewRemittance, record_remittances, reverse_remittance
 from tests.settlement.books import Closer
 from tests.settlement.desk import Desk

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from ledger.errors import UnbalancedEntry
 from ledger.periods import lock_period
 from settlement.errors import SamePerson
+from settlement.reconciliation.board import board
 from settlement.reconciliation.by_hand import PostingName, match, unmatch
 from settlement.reconciliation.errors import (
     AlreadyMatched,
@@ -28,9 +29,11 @@ from settlement.reconciliation.errors import (
 )
 from settlement.reconciliation.outside import list_lines
 from settlement.reconciliation.proposals import ProposedLine
-from settlement.reconciliation.reconciliations import begin, board, events_of, give_back, submit
-from settlement.reconciliation.residuals import explain, post_entry
+from settlement.reconciliation.putting_right import post_entry
+from settlement.reconciliation.reconciliations import begin, events_of
+from settlement.reconciliation.residuals import explain
 from settlement.reconciliation.running import run
+from settlement.reconciliation.signing import give_back, submit
 from tests.licensing.house import NewHost
 from tests.settlement.reconciliation.office import ANA, BANK, BEN, NOVEMBER, OCTOBER, Desktop, Office, moved, only
 

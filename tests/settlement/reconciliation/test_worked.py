@@ -22,7 +22,7 @@ import pytest
 
 from settlement.errors import SamePerson
 from settlement.reconciliation.errors import Unexplained, WrongReconciliationStep
-from settlement.reconciliation.residuals import post_entry
+from settlement.reconciliation.putting_right import post_entry
 from settlement.remittances import NewRemittance, record_remittances
 from tests.settlement.reconciliation.office import ANA, BEN, NOVEMBER, Office, moved
 from tests.settlement.till import Till, facts

@@ -1,0 +1,1 @@
+ALTER TABLE settlement.withholdings DROP COLUMN taxed_before;
