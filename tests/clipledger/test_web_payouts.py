@@ -4,13 +4,16 @@ import time
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from httpx import AsyncClient
+from procrastinate import JobContext
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from clipledger import jobs
 from clipledger.access import keys, roles
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
@@ -399,6 +402,22 @@ async def test_an_event_that_comes_three_times_is_acted_upon_once(office: Office
         kept = text("SELECT deliveries, outcome FROM settlement.rail_events WHERE event_id = :event")
         rows = (await connection.execute(kept, {"event": body.decode().split('"')[3]})).all()
     assert [tuple(row) for row in rows] == [(3, "arrived")]
+
+
+async def test_the_job_finds_that_a_payee_can_be_paid_though_nobody_told(office: Office) -> None:
+    clipper = await office.new_clipper()
+    place, email = f"{clipper.path}/payout-accounts", clipper.person.email
+    made = await office.done(f"{place}/stripe", clipper.person, {"country": "US", "email": email})
+    (await office.sandbox.post(f"accounts/{made['destination']}/onboard")).raise_for_status()
+    async with office.engine.begin() as connection:
+        long_ago = (
+            "UPDATE settlement.payout_accounts SET refreshed_at = now() - interval '1 hour' WHERE destination = :to"
+        )
+        await connection.execute(text(long_ago), {"to": made["destination"]})
+    told = {"engine": office.engine, "settings": office.settings}
+    await jobs.refresh_payees(cast(JobContext, SimpleNamespace(additional_context=told)))
+    (account,) = await office.get(f"/v1{place.removeprefix('/v1')}", clipper.person)
+    assert (account["state"], account["blocking"]) == ("active", [])
 
 
 async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_again(office: Office) -> None:
