@@ -430,7 +430,7 @@ async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_aga
         )
         await connection.execute(given_up, {"event": event_id})
 
-    page = await office.get("/v1/rail-events?in_state=given-up&limit=1", office.operator)
+    page = await office.get("/v1/rail-events?state=given-up&limit=1", office.operator)
     (told,) = page["data"]
     assert (told["event_id"], told["outcome"], told["state"]) == (event_id, "no answer", "given-up")
     assert "payload" not in told, "which may tell of any host's payees"
@@ -440,7 +440,7 @@ async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_aga
             assert (await office.post(f"/v1/rail-events/{path}", person)).status_code == 403
 
     assert (await office.post(f"/v1/rail-events/{event_id}/retry", office.operator)).status_code == 202
-    waiting = await office.get("/v1/rail-events?in_state=waiting", office.operator)
+    waiting = await office.get("/v1/rail-events?state=waiting", office.operator)
     assert event_id in {each["event_id"] for each in waiting["data"]}
     again = await office.post(f"/v1/rail-events/{event_id}/retry", office.operator)
     assert (again.status_code, problem(again)["type"]) == (409, "/problems/rail-event-not-given-up")
@@ -450,7 +450,7 @@ async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_aga
     async with office.engine.begin() as connection:
         await connection.execute(given_up, {"event": event_id})
     assert (await office.done("/v1/rail-events/retry", office.operator))["events"] >= 1
-    assert (await office.get("/v1/rail-events?in_state=given-up", office.operator))["data"] == []
+    assert (await office.get("/v1/rail-events?state=given-up", office.operator))["data"] == []
     odd = await office.client.get("/v1/rail-events?cursor=evt_none", headers=office.operator.bearer)
     assert (odd.status_code, problem(odd)["type"]) == (422, "/problems/invalid-cursor")
 
