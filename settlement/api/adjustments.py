@@ -19,7 +19,7 @@ from settlement.reasons import MOST_REASON
 _Reason = Annotated[
     str, msgspec.Meta(min_length=1, max_length=MOST_REASON, examples=["Order 5762 was counted for the wrong clip."])
 ]
-_State = Annotated[State | None, QueryParameter(description="In this state.")]
+_State = Annotated[State | None, QueryParameter(name="state", description="In this state.")]
 _Party = Annotated[str | None, QueryParameter(pattern=PARTY, description="Of one alone: host, clipper-7.")]
 
 

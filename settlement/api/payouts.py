@@ -21,7 +21,7 @@ from settlement.payouts.payouts import OwnPayout, Payout, PayoutEvent
 
 _Run = Annotated[int | None, QueryParameter(name="run", ge=1, le=BIGINT_MAX, description="Of this run alone.")]
 _Party = Annotated[str | None, QueryParameter(pattern=PARTY, description="To this party alone: host, clipper-7.")]
-_State = Annotated[State | None, QueryParameter(description="In this state alone.")]
+_State = Annotated[State | None, QueryParameter(name="state", description="In this state alone.")]
 
 
 class PayoutWithEvents(msgspec.Struct, frozen=True):

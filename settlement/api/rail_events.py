@@ -13,7 +13,7 @@ from settlement.api.scopes import RAILS
 from settlement.payouts import rail_events
 from settlement.payouts.rail_events import Arrived, EventState
 
-_State = Annotated[EventState | None, QueryParameter(description="In this state alone.")]
+_State = Annotated[EventState | None, QueryParameter(name="state", description="In this state alone.")]
 
 
 class TriedAgain(msgspec.Struct, frozen=True):

@@ -55,7 +55,7 @@ _Reason = Annotated[
 ]
 _Month = Annotated[str | None, QueryParameter(pattern="^[0-9]{4}-[0-9]{2}$", description="Of this month: 2026-10.")]
 _Account = Annotated[str | None, QueryParameter(pattern="^assets:[a-z0-9:-]{1,100}$", description="Of one account.")]
-_InState = Annotated[State | None, QueryParameter(description="In this state.")]
+_InState = Annotated[State | None, QueryParameter(name="state", description="In this state.")]
 _Kind = Annotated[Kind | None, QueryParameter(description="Of this kind.")]
 _Owner = Annotated[Owner | None, QueryParameter(description="That these see to.")]
 _Explained = Annotated[bool | None, QueryParameter(description="With a reason or an entry; or without.")]

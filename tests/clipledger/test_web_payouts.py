@@ -4,13 +4,16 @@ import time
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from httpx import AsyncClient
+from procrastinate import JobContext
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from clipledger import jobs
 from clipledger.access import keys, roles
 from clipledger.settings import Settings
 from clipledger.web.app import create_app
@@ -401,6 +404,22 @@ async def test_an_event_that_comes_three_times_is_acted_upon_once(office: Office
     assert [tuple(row) for row in rows] == [(3, "arrived")]
 
 
+async def test_the_job_finds_that_a_payee_can_be_paid_though_nobody_told(office: Office) -> None:
+    clipper = await office.new_clipper()
+    place, email = f"{clipper.path}/payout-accounts", clipper.person.email
+    made = await office.done(f"{place}/stripe", clipper.person, {"country": "US", "email": email})
+    (await office.sandbox.post(f"accounts/{made['destination']}/onboard")).raise_for_status()
+    async with office.engine.begin() as connection:
+        long_ago = (
+            "UPDATE settlement.payout_accounts SET refreshed_at = now() - interval '1 hour' WHERE destination = :to"
+        )
+        await connection.execute(text(long_ago), {"to": made["destination"]})
+    told = {"engine": office.engine, "settings": office.settings}
+    await jobs.refresh_payees(cast(JobContext, SimpleNamespace(additional_context=told)))
+    (account,) = await office.get(f"/v1{place.removeprefix('/v1')}", clipper.person)
+    assert (account["state"], account["blocking"]) == ("active", [])
+
+
 async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_again(office: Office) -> None:
     body = event("transfer.created", "tr_none")
     event_id = body.decode().split('"')[3]
@@ -411,7 +430,7 @@ async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_aga
         )
         await connection.execute(given_up, {"event": event_id})
 
-    page = await office.get("/v1/rail-events?in_state=given-up&limit=1", office.operator)
+    page = await office.get("/v1/rail-events?state=given-up&limit=1", office.operator)
     (told,) = page["data"]
     assert (told["event_id"], told["outcome"], told["state"]) == (event_id, "no answer", "given-up")
     assert "payload" not in told, "which may tell of any host's payees"
@@ -421,7 +440,7 @@ async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_aga
             assert (await office.post(f"/v1/rail-events/{path}", person)).status_code == 403
 
     assert (await office.post(f"/v1/rail-events/{event_id}/retry", office.operator)).status_code == 202
-    waiting = await office.get("/v1/rail-events?in_state=waiting", office.operator)
+    waiting = await office.get("/v1/rail-events?state=waiting", office.operator)
     assert event_id in {each["event_id"] for each in waiting["data"]}
     again = await office.post(f"/v1/rail-events/{event_id}/retry", office.operator)
     assert (again.status_code, problem(again)["type"]) == (409, "/problems/rail-event-not-given-up")
@@ -431,7 +450,7 @@ async def test_events_that_were_given_up_are_the_operators_to_see_and_to_try_aga
     async with office.engine.begin() as connection:
         await connection.execute(given_up, {"event": event_id})
     assert (await office.done("/v1/rail-events/retry", office.operator))["events"] >= 1
-    assert (await office.get("/v1/rail-events?in_state=given-up", office.operator))["data"] == []
+    assert (await office.get("/v1/rail-events?state=given-up", office.operator))["data"] == []
     odd = await office.client.get("/v1/rail-events?cursor=evt_none", headers=office.operator.bearer)
     assert (odd.status_code, problem(odd)["type"]) == (422, "/problems/invalid-cursor")
 
