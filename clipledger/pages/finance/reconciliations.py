@@ -16,7 +16,7 @@ from clipledger.pages.view import View
 from clipledger.pages.words import N_
 from ledger.periods import format_period, next_month
 from media.api.pages import Cursor, number_of, page_of
-from settlement.api.reconciliation import LARGEST_BODY
+from settlement.api.outside_lines import LARGEST_BODY
 from settlement.reconciliation import bank_files, by_hand, overview, reconciliations, residuals
 from settlement.reconciliation.board import board as rows_of
 from settlement.reconciliation.board import last_month
