@@ -80,7 +80,7 @@ async def test_the_hash_is_that_of_the_file(client: AsyncClient, host: Host, iss
     ("language", "words"),
     [
         ("en", ("This statement holds", "Verification code", "Number 1")),
-        ("zh", ("本结算单有效", "核验码", "第 1 号")),
+        ("zh", ("本结算单有效", "核验码", "第 1 次")),
     ],
 )
 async def test_the_page_says_it_in_words(

@@ -1,15 +1,11 @@
 """Streams: the list, one of them, adding one that lies on the server, finishing and removing."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from clipledger.settings import Settings
-from clipledger.web.app import create_app
 from tests.clipledger.front_door import NewPerson
 from tests.clipledger.pages.visitor import visiting
 from tests.licensing.house import NewGrant, NewHost, NewUser
@@ -104,10 +100,7 @@ async def test_a_stream_is_taken_from_the_server_by_who_may_import(
         assert page.typed("import", "title") == "Archive"
 
 
-async def test_a_stream_comes_with_the_form_that_brings_it(
-    settings: Settings, app_engine: AsyncEngine, new_host: NewHost, tmp_path: Path
-) -> None:
-    app = create_app(replace(settings, media_url=tmp_path.as_uri()), app_engine)
+async def test_a_stream_comes_with_the_form_that_brings_it(app: Litestar, new_host: NewHost) -> None:
     host = await new_host()
     async with visiting(app, host.person) as visitor:
         page = await visitor.get(f"/books/{host.book}/streams")
