@@ -13,8 +13,10 @@ is the operation's:
 - `amount@CNY`, `amount@{currency}`: written in units of a currency, or of that which another member names; minor units
 - `share@percent`: written as percent, sent in millionths; `months[]@words`: split at blanks and commas
 - `decided_at@Asia/Shanghai`: a local time there; `note@null`: null where it was left blank,
-  which may be said before a unit: `ends_at@null@Asia/Shanghai`
-- `types@empty`, hidden, after all else of `types[]`: an empty list where nothing was written
+  which may be said before a unit: `ends_at@null@Asia/Shanghai`; `approval@null`, hidden, after all else of
+  `approval`: null where nothing of it was written
+- `types@empty`, hidden, after all else of `types[]`: an empty list where nothing was written; `summary@blank`, hidden,
+  after `summary`: a blank text
 - `matches@text`: as it is; for names that an HTML form has for itself, and would lose
 
 What is left blank is not sent otherwise, nor an object or a row of which nothing was filled in. What can't be read
@@ -22,7 +24,7 @@ as its unit is sent as it was typed, so that the operation refuses it and names 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
@@ -39,6 +41,8 @@ _DEEPEST = 12
 """Objects and lists within each other."""
 _PPM = 1_000_000
 _NULL, _EMPTY = object(), object()
+_UNWRITTEN: Mapping[str, Json] = {"empty": _EMPTY, "blank": ""}
+"""By units: what is sent where nothing was written of a member."""
 
 
 class MalformedForm(ValueError):  # noqa: N818 - named for what is wrong, as the rooms' are
@@ -102,10 +106,10 @@ def member_of(name: str) -> str:
 def _place(sent: Sent, name: str, text: str, plain: dict[str, str]) -> None:
     member, _, unit = name.partition("@")
     nullable, unit = unit.startswith("null"), unit.removeprefix("null").removeprefix("@")
-    if nullable and not text:
+    if nullable and not text and member not in sent.body:
         _put(sent.body, member, _NULL)
-    elif unit == "empty":
-        sent.body.setdefault(member, _EMPTY)
+    elif unit in _UNWRITTEN:
+        sent.body.setdefault(member, _UNWRITTEN[unit])
     elif not text:
         return
     elif member.startswith("?"):

@@ -52,6 +52,14 @@ def test_null_is_sent_where_it_is_said_and_nothing_is_written() -> None:
     assert body(("ends_at@null@UTC", "2026-10-05T12:00")) == {"ends_at": "2026-10-05T12:00:00+00:00"}
 
 
+def test_what_was_there_is_taken_away_where_the_form_says_so() -> None:
+    hidden = (("summary@blank", ""), ("types@empty", ""), ("rules@null", ""))
+    nothing = (("summary", " "), ("types[]@words", ""), ("rules.least", ""), ("rules.words[]@words", " "))
+    assert body(*nothing, *hidden) == {"summary": "", "types": [], "rules": None}
+    something = (("summary", "New"), ("types[]@words", "a b"), ("rules.least", "3"), ("rules.words[]@words", " "))
+    assert body(*something, *hidden) == {"summary": "New", "types": ["a", "b"], "rules": {"least": "3"}}
+
+
 def test_amounts_are_written_in_units_of_their_currency() -> None:
     assert body(("amount@CNY", "1,234.50"), ("other@JPY", "1234")) == {"amount": 123450, "other": 1234}
     assert body(("amount@{currency}", "3.005"), ("currency", "KWD")) == {"amount": 3005, "currency": "KWD"}

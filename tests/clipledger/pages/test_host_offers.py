@@ -78,6 +78,21 @@ async def test_an_offer_is_edited_paused_opened_and_closed(
         assert page.forms() == []
 
 
+async def test_what_an_offer_said_is_taken_away_by_leaving_it_blank(
+    app: Litestar, new_host: NewHost, new_offer: NewOffer
+) -> None:
+    host = await new_host()
+    offer_id = await new_offer(host, summary="Old", languages=["zh"])
+    async with visiting(app, host.person) as visitor:
+        page = await visitor.get(f"/books/{host.book}/offers/{offer_id}")
+        page = await visitor.send(page, "change", fields={"approval.least_orders": "10"})
+        assert page.typed("change", "approval.least_orders") == "10"
+        fields = {"approval.least_orders": "", "summary": "", "languages[]@words": ""}
+        page = await visitor.send(page, "change", fields=fields)
+        assert {page.typed("change", name) for name in fields} == {""}
+        assert "by-hand" not in page.forms(), "whoever applies is still approved at once"
+
+
 async def test_a_clipper_is_licensed_directly(
     app: Litestar, new_host: NewHost, new_offer: NewOffer, new_clipper: NewClipper
 ) -> None:
