@@ -60,7 +60,10 @@ async def test_who_sells_where_the_offer_is_comes_before_who_sells_elsewhere(
     offer_id = await new_offer(host, category=word)
     names = ("here", "other-platform", "other-category", "other-currency", "new", "no-account", "small")
     made = {name: await new_clipper("weibo" if name == "no-account" else "douyin") for name in names}
+    many = [await new_clipper("douyin") for _ in range(8)]
     async with app_engine.begin() as connection:
+        for each in many:  # the market in which one stands out, whatever other tests have left there
+            await sold(connection, each, word, 500_000)
         await sold(connection, made["here"], word, 50_000_000)
         await sold(connection, made["small"], word, 500_000)
         await sold(connection, made["other-platform"], word, 50_000_000, platform="kuaishou")
