@@ -98,6 +98,7 @@ async def test_a_file_is_made_for_the_bank_which_is_declared_not_paid_and_the_pa
         answer = next(name for name in page.forms() if name.startswith("answer-"))
         page = await visitor.send(page, answer, file=("a.xml", b"<no/>"), status=422)
         assert "Nothing was changed." in page.text
+        assert not page.folded(answer)
         one = place(desk, f"/{run}/{(await desk.payout())['payout_id']}")
         page = await visitor.get(one)
         assert page.title.endswith("to Ana 安娜")
@@ -156,6 +157,8 @@ async def test_the_hosts_own_accounts_are_given_and_removed(app: Litestar, desk:
         page = await visitor.send(page, "bank", fields=bank, status=422)
         assert page.typed("bank", "iban") == "NL00"
         assert page.faults()
+        assert not page.folded("bank")
+        assert page.folded("stripe")
         page = await visitor.send(page, "bank", iban="NL91ABNA0417164300")
         assert "…4300" in page.text
         close = next(name for name in page.forms() if name.startswith("close-"))

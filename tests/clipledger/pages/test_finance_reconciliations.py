@@ -41,6 +41,16 @@ async def begun(visitor: Visitor, office: Office) -> Shown:
     return await visitor.send(page, "run")
 
 
+async def test_why_one_can_not_be_begun_is_told_in_its_row(app: Litestar, office: Office, finance: Person) -> None:
+    await office.book(500, reference="B1")
+    async with visiting(app, finance) as visitor:
+        page = await visitor.get(place(office), month="2026-10")
+        page = await visitor.send(page, "begin-1", month="2026-13", status=422)
+        faults = page.form("begin-1").select_one(".faults")
+        assert faults is not None
+        assert "Nothing was changed." in faults.get_text()
+
+
 async def test_from_the_board_over_reasons_and_entries_to_the_signature(
     app: Litestar, office: Office, finance: Person, approver: Person
 ) -> None:

@@ -41,6 +41,10 @@ class Shown:
     def forms(self) -> list[str]:
         return [str(form["id"]) for form in self.soup.find_all("form", id=True)]
 
+    def folded(self, form: str) -> bool:
+        """Whether it is to be opened before anybody sees it."""
+        return any("open" not in each.attrs for each in self.form(form).find_parents("details"))
+
     def faults(self) -> list[str]:
         """What stands beside the fields as wrong."""
         return [each.get_text(" ", strip=True) for each in self.soup.select(".fault")]
