@@ -1,6 +1,7 @@
 """Figures: how payables moved, how old they and suspense are, what marketplaces owe, and what sold how well."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -17,12 +18,16 @@ from clipledger.pages.plots import Point
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
 from clipledger.pages.words import N_
+from ledger.money import BIGINT_MAX
 from ledger.periods import format_period
+from licensing.dealings import find_known_clipper
+from licensing.offers import find_offer
 from media.api.pages import Cursor, number_of
 from settlement.kept_reports import PAYABLES, RECEIVABLES, report_lately
 from settlement.reconciliation.board import last_month
 from settlement.reports import ageing, performance, receivables, roll_forward
 from settlement.reports.ageing import Aged
+from settlement.reports.books import month_end
 from settlement.reports.performance import Asked, Performance
 from settlement.reports.receivables import MarketplaceReceivable
 from settlement.reports.roll_forward import Movement
@@ -62,6 +67,7 @@ _DATED = ("month", "day")
 _PLACES: Mapping[str, str] = {"clipper": "clippers", "clip": "review", "offer": "offers"}
 """Where a row of performance has a page of its own."""
 _MOST_BARS = 31
+_Number = Annotated[int | None, QueryParameter(ge=1, le=BIGINT_MAX)]
 
 
 class Wanted(Struct, frozen=True):
@@ -73,6 +79,8 @@ class Wanted(Struct, frozen=True):
     since: str
     until: str
     offset: int
+    clipper_id: int | None
+    offer_id: int | None
 
 
 _Made = tuple[dict[str, Any], dict[str, str]]
@@ -90,10 +98,12 @@ async def figures(
     by: Annotated[str, QueryParameter(max_length=20)] = "",
     since: Day = "",
     until: Day = "",
+    clipper_id: _Number = None,
+    offer_id: _Number = None,
     cursor: Cursor = None,
 ) -> Response[str]:
-    """One report at a time."""
-    wanted = Wanted(month, as_of, by, since, until, number_of(cursor) or 0)
+    """One report at a time; what sold, of one clipper or offer alone, if it is asked for."""
+    wanted = Wanted(month, as_of, by, since, until, number_of(cursor) or 0, clipper_id, offer_id)
     path, make = _MAKERS[show]
     values, asked = await make(view, connection, book_id, wanted)
     return view.render(
@@ -160,7 +170,14 @@ async def _receivables(view: View, connection: AsyncConnection, book_id: int, wa
 async def _performance(view: View, connection: AsyncConnection, book_id: int, wanted: Wanted) -> _Made:
     by: By = wanted.by if wanted.by in BY else "month"  # type: ignore[assignment]
     dated = by in _DATED
-    asked = Asked(since=day_of(wanted.since), until=day_of(wanted.until), sort="key" if dated else "gmv")
+    asked = Asked(
+        since=day_of(wanted.since),
+        until=day_of(wanted.until),
+        clipper_id=wanted.clipper_id,
+        offer_id=wanted.offer_id,
+        sort="key" if dated else "gmv",
+    )
+    only = {name: str(number) for name in ("clipper_id", "offer_id") if (number := getattr(asked, name))}
     page = {"offset": wanted.offset, "limit": ROWS}
     report, as_of = await performance.performance_lately(connection, book_id, by, asked, **page)
     values = {
@@ -170,11 +187,29 @@ async def _performance(view: View, connection: AsyncConnection, book_id: int, wa
         "by": by,
         "kinds": BY,
         "place": _PLACES.get(by),
+        "only": only,
+        "of": await _named(connection, book_id, wanted),
+        "month_end": _month_end,
         "rate": lambda ppm: view.formats.percent(Fraction(ppm, 1_000_000)),
         "plots": [(each.currency, _sold(view, report.rows, each.currency)) for each in report.totals] if dated else [],
     }
     span = {"since": report.since.isoformat(), "until": report.until.isoformat()}
-    return values, {"by": by, **span, **({"sort": "key"} if dated else {})}
+    return values, {"by": by, **span, **only, **({"sort": "key"} if dated else {})}
+
+
+async def _named(connection: AsyncConnection, book_id: int, wanted: Wanted) -> list[str]:
+    """Whose sales, and of what: clipper and offer, by their names. Raises PartyNotFound, OfferNotFound."""
+    names = []
+    if wanted.clipper_id:
+        names.append((await find_known_clipper(connection, book_id, wanted.clipper_id)).name)
+    if wanted.offer_id:
+        names.append((await find_offer(connection, book_id, wanted.offer_id)).title)
+    return names
+
+
+def _month_end(month: str) -> str:
+    """The last day of `2026-10`."""
+    return month_end(date.fromisoformat(f"{month}-01")).isoformat()
 
 
 _MAKERS: Mapping[Show, tuple[str, Callable[[View, AsyncConnection, int, Wanted], Awaitable[_Made]]]] = {

@@ -174,6 +174,36 @@ async def test_performance_may_be_asked_by_anything_it_knows(
         await visitor.get(f"/books/{host.book}/finance/figures", show="everything", status=400)
 
 
+async def test_a_number_about_a_clipper_or_an_offer_leads_to_what_it_is_made_of(
+    app: Litestar, app_engine: AsyncEngine, host: Host, new_grant: NewGrant, new_clipper: NewClipper
+) -> None:
+    ana, bo = await new_grant(host), await new_grant(host, clipper=await new_clipper(name="Bo"))
+    async with app_engine.connect() as connection:
+        today = await book_today(connection, host.book_id)
+    sold = facts(**by(ana), sold_on=today), facts(**by(bo), sold_on=today, order_no="2"), facts(sold_on=today)
+    await Till(app_engine, host).sell(*sold)
+    async with visiting(app, host.person) as visitor:
+        page = await visitor.get(f"/books/{host.book}/clippers/{bo.clipper.clipper_id}")
+        assert page.figures()["Sales value (GMV)"] == "CN¥1,000.00"
+        link = page.soup.select_one(".figure.main a")
+        assert link is not None
+        page = await visitor.get(str(link["href"]))
+        assert "Only of Bo." in page.text
+        assert page.figures()["Sold, CNY"].startswith("CN¥1,000.00")
+        (month,) = page.rows("Performance")
+        assert month[1] == "CN¥1,000.00"
+        page = await visitor.get(str(page.soup.select_one("tbody th a")["href"]))  # type: ignore[index]
+        assert page.figures()["Sold, CNY"].startswith("CN¥1,000.00")
+        where = f"/books/{host.book}/finance/figures"
+        page = await visitor.get(where, show="performance", offer_id=ana.offer_id)
+        assert page.figures()["Sold, CNY"].startswith("CN¥1,000.00")
+        page = await visitor.get(where, show="performance")
+        assert page.figures()["Sold, CNY"].startswith("CN¥3,000.00")
+        stranger = (await new_clipper()).clipper_id
+        await visitor.get(where, show="performance", clipper_id=stranger, status=404)
+        await visitor.get(where, show="performance", offer_id=2**62, status=404)
+
+
 async def test_another_book_is_not_there(
     app: Litestar,
     host: Host,

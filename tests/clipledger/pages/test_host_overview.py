@@ -53,6 +53,11 @@ async def test_figures_plots_and_the_best(
         assert figures["Given back by buyers"] == "50% Last month: 0%"
         assert figures["Clippers who sold"].startswith("1 since ")
         assert figures["Active licences"] == "1 1 clipper"
+        behind = page.soup.select_one(".figure.main a")
+        assert behind is not None
+        of_month = await visitor.get(str(behind["href"]))
+        assert of_month.figures()["Sold, CNY"].startswith("CN¥2,000.00"), "not of other months"
+        assert of_month.figures()["Commission"] == "CN¥130.20"
         assert "1 application to decide on" in page.text
         assert [row[1] for row in page.rows("Sales value (GMV)")][-2:] == ["CN¥1,000.00", "CN¥2,000.00"]
         assert len(page.rows("Commission")) == 12
