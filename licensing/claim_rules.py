@@ -140,6 +140,12 @@ def check_disputable(ground: str, over: str, state: str) -> None:
         raise WrongTransition(f"{over}.state", state, f"{ground} is about a {over} that is {' or '.join(states)}")
 
 
+def open_grounds(claimant: Claimant, over: str, state: str) -> list[str]:
+    """On which this side may dispute a `submission` or a `grant` that is in this state."""
+    its = [name for name, each in GROUNDS.items() if each.claimant == claimant and over in each.over]
+    return [name for name in its if state in (_DISPUTABLE.get(name) or (_GRANTED if over == "grant" else (state,)))]
+
+
 def moves(claim: Claim) -> tuple[Move, ...]:
     """All that its state and its two sides allow, whatever time it is."""
     return tuple(

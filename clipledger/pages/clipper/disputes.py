@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from litestar import Response
 from litestar.di import NamedDependency
@@ -16,11 +16,11 @@ from clipledger.pages.view import View
 from clipledger.pages.words import N_
 from ledger.money import BIGINT_MAX
 from licensing.changes import moment
-from licensing.claim_rules import DECIDE_DAYS, FINAL, GROUNDS, RESPOND_DAYS, Claim, State
+from licensing.claim_rules import DECIDE_DAYS, FINAL, GROUNDS, RESPOND_DAYS, Claim, State, open_grounds
 from licensing.claims import book_of_claim, claim_file, list_claims
-from licensing.errors import GrantNotFound, SubmissionNotFound
-from licensing.grants import list_own_grants
-from licensing.own_names import Of, offers_of_grants, titles_of_claims, titles_of_clips
+from licensing.grants import book_of_grant, find_grant, list_own_grants
+from licensing.own_clips import find_own_clip
+from licensing.own_names import Of, offers_of_grants, titles_of_claims
 from licensing.submissions import list_submissions
 from media.api.pages import Cursor, number_of, page_of
 from settlement.disputed import frozen_for
@@ -28,7 +28,16 @@ from settlement.disputed import frozen_for
 _PAGE = 50
 _Show = Annotated[State | None, QueryParameter()]
 _Number = Annotated[int | None, QueryParameter(ge=1, le=BIGINT_MAX)]
+_RUNNING = 500
+"""Of the clipper's newest own claims, among which those are that are not over."""
 _DISPUTABLE: Sequence[Literal["suspended", "revoked"]] = ("suspended", "revoked")
+
+
+class About(NamedTuple):
+    """A clip or a licence that is to be disputed: what it is called, and on which grounds it can be."""
+
+    name: str
+    grounds: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,9 @@ async def disputes(
     """
     found = await list_claims(connection, clipper_id=party_id, state=show, before=number_of(cursor), limit=_PAGE + 1)
     shown = page_of(found, _PAGE, lambda claim: claim.claim_id)
-    grants, clips = await _disputable(connection, party_id)
+    own = await running(connection, party_id)
+    grants, clips = await _disputable(connection, party_id, own)
+    about = await _about(connection, party_id, clip, grant, own)
     return view.render(
         "clipper/disputes.html",
         claims=shown.data,
@@ -110,42 +121,53 @@ async def disputes(
         states=get_args(State),
         grants=grants,
         clips=clips,
-        about=await _about(connection, party_id, clip, grant),
-        grounds=[
-            (name, each.sentence)
-            for name, each in GROUNDS.items()
-            if each.claimant == "clipper" and ("submission" if clip else "grant") in each.over
-        ],
+        about=about.name if about else None,
+        grounds=[(name, GROUNDS[name].sentence) for name in about.grounds] if about else [],
         clip=clip,
         grant=grant,
         days=RESPOND_DAYS,
     )
 
 
-async def _disputable(connection: AsyncConnection, party_id: int) -> tuple[Mapping[int, Of], Mapping[int, str]]:
-    """The newest licences and clips about whose end a clipper may claim, by number."""
+async def running(connection: AsyncConnection, party_id: int, grant_id: int | None = None) -> list[Claim]:
+    """The clipper's own that are not over, of one licence and its clips, if it is named."""
+    its = await list_claims(connection, clipper_id=party_id, claimant="clipper", grant_id=grant_id, limit=_RUNNING)
+    return [each for each in its if each.state not in FINAL]
+
+
+async def _disputable(
+    connection: AsyncConnection, party_id: int, own: Sequence[Claim]
+) -> tuple[Mapping[int, Of], Mapping[int, str]]:
+    """The newest licences and clips about whose end a clipper may claim and does not yet, by number."""
+    disputed = {each.grant_id for each in own if each.submission_id is None}
     ended = [
         each.grant_id
         for state in _DISPUTABLE
         for each in await list_own_grants(connection, party_id, state=state, limit=_PAGE)
+        if each.grant_id not in disputed
     ]
     rejected = await list_submissions(connection, clipper_id=party_id, state="rejected", limit=_PAGE)
-    return await offers_of_grants(connection, party_id, ended), {each.submission_id: each.title for each in rejected}
+    taken = {each.submission_id for each in own}
+    clips = {each.submission_id: each.title for each in rejected if each.submission_id not in taken}
+    return await offers_of_grants(connection, party_id, ended), clips
 
 
-async def _about(connection: AsyncConnection, party_id: int, clip: int | None, grant: int | None) -> str | None:
-    """What the clip or the offer is called that is to be disputed. Raises SubmissionNotFound, GrantNotFound."""
+async def _about(
+    connection: AsyncConnection, party_id: int, clip: int | None, grant: int | None, own: Sequence[Claim]
+) -> About | None:
+    """What is to be disputed. Raises SubmissionNotFound, GrantNotFound."""
     if clip is not None:
-        titles = await titles_of_clips(connection, party_id, [clip])
-        if clip not in titles:
-            raise SubmissionNotFound("submission", clip)
-        return titles[clip]
+        its = (await find_own_clip(connection, party_id, clip)).submission
+        taken = {each.ground for each in own if each.submission_id == clip}
+        return About(
+            its.title, [each for each in open_grounds("clipper", "submission", its.state) if each not in taken]
+        )
     if grant is None:
         return None
-    offers = await offers_of_grants(connection, party_id, [grant])
-    if grant not in offers:
-        raise GrantNotFound("grant", grant)
-    return offers[grant].title
+    found = await find_grant(connection, await book_of_grant(connection, party_id, grant), grant)
+    taken = {each.ground for each in own if (each.grant_id, each.submission_id) == (grant, None)}
+    name = (await offers_of_grants(connection, party_id, [grant]))[grant].title
+    return About(name, [each for each in open_grounds("clipper", "grant", found.state) if each not in taken])
 
 
 @page("/clippers/{clipper:int}/disputes/{claim_id:int}", space="clipper", scope="party:read")

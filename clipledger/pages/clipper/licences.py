@@ -8,12 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clipledger.pages.clipper.disputes import running
 from clipledger.pages.clipper.hosts import reading_of, with_host
 from clipledger.pages.clipper.plain_terms import WHO
 from clipledger.pages.host.terms_lines import changed, examples
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
 from licensing.changes import GrantChange, history_of, moment
+from licensing.claim_rules import RESPOND_DAYS
 from licensing.grants import Grant, State, book_of_grant, find_grant, list_own_grants
 from licensing.offers import TermsVersion, find_offer, find_terms
 from licensing.own_names import offers_of_grants
@@ -79,6 +81,8 @@ async def licence(
         changes=changed(lines, reading.lines(proposed.terms)) if proposed else [],
         holds_from=await _holds_from(connection, grant, agreed, proposed, history),
         history=history,
+        claims=[each for each in await running(connection, party_id, grant_id) if each.submission_id is None],
+        days=RESPOND_DAYS,
         reason=next((each.reason for each in reversed(history) if each.state == grant.state), None),
     )
 

@@ -129,11 +129,12 @@ async def test_a_clipper_disputes_a_rejected_clip_and_withdraws(
         assert "Frozen for it" not in page.figures()
         page = await visitor.send(page, "withdrawn", statement="I was wrong.")
         assert "You have withdrawn it." in page.text
-        again = await visitor.get(address(granted), clip=number)
+        again, meanwhile = [await visitor.get(address(granted), clip=number) for _ in range(2)]
         await visitor.send(again, "open", ground="wrongly-rejected", statement="Again.")
-        again = await visitor.get(address(granted), clip=number)
-        page = await visitor.send(again, "open", ground="wrongly-rejected", statement="And again.", status=409)
+        page = await visitor.send(meanwhile, "open", ground="wrongly-rejected", statement="And again.", status=409)
         assert page.typed("open", "statement") == "And again."
+        assert [each["value"] for each in page.form("open").select("option")] == ["wrongly-recognised"]
+        assert f"?clip={number}" not in str((await visitor.get(address(granted))).soup.main), "it is disputed already"
 
 
 async def test_a_suspended_licence_is_disputed_by_its_number(
@@ -143,9 +144,17 @@ async def test_a_suspended_licence_is_disputed_by_its_number(
         await granting.suspend(connection, host.book_id, BY, granted.grant_id, "Why not")
     async with visiting(app, granted.clipper.person) as visitor:
         page = await visitor.get(address(granted), grant=granted.grant_id)
+        assert [each["value"] for each in page.form("open").select("option")] == ["wrongly-suspended"]
         page = await visitor.send(page, "open", ground="wrongly-suspended", statement="Why?")
         assert page.title == "An offer"
-        assert page.soup.find("a", href=f"/clippers/{granted.clipper.clipper_id}/licences/{granted.grant_id}")
+        licence, dispute = f"/clippers/{granted.clipper.clipper_id}/licences/{granted.grant_id}", page.path
+        assert page.soup.find("a", href=licence)
+        page = await visitor.get(address(granted), grant=granted.grant_id)
+        assert "open" not in page.forms()
+        assert "either your dispute over it runs already" in page.text
+        page = await visitor.get(licence)
+        assert page.soup.find("a", href=dispute)
+        assert "Dispute it" not in page.text
 
 
 async def test_nobody_elses_disputes_are_seen(
