@@ -3,9 +3,9 @@
 What a reopened month had issued stays: it is superseded, and says so.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import Row, TextClause, text
@@ -88,6 +88,13 @@ class EarningsLine(msgspec.Struct, frozen=True, kw_only=True):
     amounts: Amounts
 
 
+class Place(NamedTuple):
+    """A statement, and the line of it that tells of an entry by itself; none where its sales are told by clip."""
+
+    statement_id: int
+    line_no: int | None
+
+
 def amounts_of(row: Row[Any], prefix: str = "") -> Amounts:
     """From a row's columns of these names."""
     found = {name: int(row._mapping[f"{prefix}{name}"]) for name in BALANCES}
@@ -135,6 +142,18 @@ async def list_statements(
     query, whose = _whose(_LIST, book_id, clipper_id, agency_id)
     rows = await connection.execute(query, {**whose, **asked})
     return [_statement(row) for row in rows]
+
+
+async def places_of_entry(
+    connection: AsyncConnection, book_id: int, entry_id: int, month: date, whose: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Place]:
+    """Where an entry that is booked in the month is told of: by party and currency, of those in `whose` that have a
+    statement of it, drafts too.
+    """
+    parties, currencies = [party for party, _ in whose], [currency for _, currency in whose]
+    asked = {"book": book_id, "entry": entry_id, "month": month, "parties": parties, "currencies": currencies}
+    rows = await connection.execute(_PLACES, asked)
+    return {(row.party, row.currency): Place(row.statement_id, row.line_no) for row in rows}
 
 
 async def summaries_of(connection: AsyncConnection, book_id: int, statement_id: int) -> list[Summary]:
@@ -238,6 +257,18 @@ _LIST = f"""
       AND its.statement_id < :before
     ORDER BY its.statement_id DESC LIMIT :limit
 """
+# A party has one statement of a month in a currency, of each revision; the newest is the one that counts, or will.
+_PLACES = text("""
+    SELECT DISTINCT ON (its.party, its.currency) its.party, its.currency, its.statement_id, line.line_no
+    FROM unnest(CAST(:parties AS text[]), CAST(:currencies AS text[])) AS whose (party, currency)
+    JOIN settlement.statements AS its
+        ON its.book_id = :book AND its.month = :month AND its.party = whose.party AND its.currency = whose.currency
+    LEFT JOIN LATERAL (
+        SELECT min(line_no) AS line_no FROM settlement.statement_lines AS line
+        WHERE line.book_id = :book AND line.statement_id = its.statement_id AND line.entry_id = :entry
+    ) AS line ON true
+    ORDER BY its.party, its.currency, its.revision DESC
+""")
 _ISSUED = "standing.state IN ('issued', 'superseded')"
 _OF_BOOK = "its.book_id = :whose"
 _OF_CLIPPER = f"its.clipper_id = :whose AND {_ISSUED}"

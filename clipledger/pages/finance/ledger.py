@@ -25,10 +25,11 @@ from ledger.seals import InclusionProof, inclusion_proof, proof_holds
 from ledger.statements import Place, account_statement
 from media.api.pages import Cursor, number_of
 from settlement.kept_reports import TRIAL_BALANCE, report_lately
-from settlement.parties import PARTY
+from settlement.parties import BALANCES_CODE, PARTY
 from settlement.sources import sources_of
+from settlement.statements.reading import places_of_entry
 
-_PARTY = re.compile(PARTY)
+_PARTY, _BALANCE = re.compile(PARTY), re.compile(BALANCES_CODE)
 _ACTORS = ("by", "proposed-by", "approved-by")
 """Metadata that name who did something."""
 _DEPTH = 2
@@ -161,11 +162,16 @@ async def entry(
     proof = await _proof(connection, book_id, entry_id)
     sources = await sources_of(connection, book_id, entry_id, its.metadata)
     start = number_of(cursor) or 0
+    shown = its.lines[start : start + ROWS]
+    theirs = {(line.account, line.currency) for line in shown if _BALANCE.fullmatch(line.account)}
+    whose = [(code.rpartition(":")[2], currency) for code, currency in theirs] if view.may("settlement:read") else []
+    told = await places_of_entry(connection, book_id, entry_id, its.booked_in, whose) if whose else {}
     owed = [each.name for each in sources.causes if _PARTY.fullmatch(each.name)]
     return view.render(
         "finance/entry.html",
         entry=its,
-        lines=its.lines[start : start + ROWS],
+        lines=shown,
+        told={(code, currency): told.get((code.rpartition(":")[2], currency)) for code, currency in theirs},
         next_cursor=str(start + ROWS) if len(its.lines) > start + ROWS else None,
         totals=_totals(its.lines),
         sources=sources,

@@ -211,6 +211,9 @@ async def test_who_may_only_look_is_shown_no_forms(
         page = await visitor.get(f"{pages_of(granted)}/{number}")
         assert page.forms() == []
         await visitor.get(f"/clippers/{granted.clipper.clipper_id}/submit", status=403)
+        rejected, _ = await handed_in(app_engine, granted, "rejected")
+        for path in (f"{pages_of(granted)}/{rejected}", pages_of(granted)):
+            assert (await visitor.get(path)).soup.select_one('a[href$="/submit"]') is None
 
 
 async def test_anothers_clips_are_not_there(

@@ -80,6 +80,11 @@ async def test_a_run_is_previewed_drafted_submitted_and_approved_by_another(
         ]
         page = await visitor.get(run, state="left-out")
         assert [row[0] for row in page.rows("Payouts")] == ["Bo"]
+        assert "You approve runs" in (await visitor.get(place(desk))).text
+    async with visiting(app, desk.host.person) as visitor:
+        page = await visitor.get(place(desk))
+        assert "You approve runs" not in page.text
+        assert "people who hold the finance role" in page.text
 
 
 async def test_a_file_is_made_for_the_bank_which_is_declared_not_paid_and_the_payout_cancelled(

@@ -65,6 +65,12 @@ async def test_a_statement_adds_up_and_opens_line_by_line(office: CountingHouse)
         page = await visitor.get(adjusted)
         assert "Order 5762 was miscounted." in page.text
         assert ["", "CN¥12.50"] in [row[1:] for row in page.rows("The entry that it tells of")]
+        entry = page.soup.select_one('#entry ~ p a[href*="/ledger/entries/"]')
+        assert entry is not None
+        assert (await visitor.get(str(entry["href"]))).soup.find("a", href=adjusted), "from the entry back to its line"
+        entry = (await visitor.get(earned)).soup.select_one('td a[href*="/ledger/entries/"]')
+        assert entry is not None
+        assert (await visitor.get(str(entry["href"]))).soup.find("a", href=link["href"])
         await visitor.get(f"{link['href']!s}/lines/99", status=404)
         await visitor.get(f"{office.path}/statements/999999999", status=404)
 

@@ -131,6 +131,9 @@ async def test_a_live_clip_is_taken_down(
         page = await visitor.get(path)
         assert "removed" in page.text
         assert page.forms() == []
+        dispute = page.soup.select_one(f'a[href$="/claims?submission={number}#open"]')
+        assert dispute is not None
+        assert (await visitor.get(str(dispute["href"]))).typed("claim", "submission_id") == str(number)
 
 
 async def test_who_may_only_read_decides_nothing(

@@ -30,7 +30,13 @@ async def test_an_appeal_is_read_and_decided(
     async with app_engine.begin() as connection:
         number = await connection.scalar(row)
         said = {"side": "host", "statement": "Posted on another account", "added_by": "user:1", "evidence_no": 1}
-        await connection.execute(insert(claim_evidence).values(book_id=host.book_id, claim_id=number, **said))
+        late = {"side": "system", "statement": "nobody answered in time", "added_by": "clock", "evidence_no": 2}
+        for each in (said, late):
+            await connection.execute(insert(claim_evidence).values(book_id=host.book_id, claim_id=number, **each))
+    async with visiting(app, company.operator, language="zh") as visitor:
+        page = await visitor.get(f"/operator/appeals/{number}")
+        assert "Posted on another account" in page.text
+        assert "nobody answered in time" not in page.text
     async with visiting(app, company.operator) as visitor:
         page = await visitor.get("/operator/appeals")
         [listed] = [row for row in page.rows("Disputes") if row[3] == f"licence {granted.grant_id}"]
