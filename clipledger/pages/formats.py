@@ -97,6 +97,10 @@ class Formats:
         first = date.fromisoformat(f"{month}-01") if isinstance(month, str) else month
         return dates.format_skeleton("MMM", first, locale=self._locale)
 
+    def short_day(self, day: date) -> str:
+        """`14/10`, for the foot of a plot."""
+        return dates.format_skeleton("Md", day, locale=self._locale)
+
     def moment(self, at: datetime) -> str:
         """To the minute, in the page's time zone: `14 Oct 2026, 18:05`."""
         return dates.format_datetime(at, _MINUTES[self.language], ZoneInfo(self.zone), self._locale)

@@ -15,6 +15,7 @@ from clipledger.pages.words import N_
 from licensing.applications import State, find_application, list_applications
 from licensing.candidates import fit_of_clipper
 from licensing.handles import confirmed_accounts, list_handles_for_host
+from licensing.names import names_of_parties
 from licensing.offers import find_terms
 from licensing.overview import open_offers
 from media.api.pages import Cursor, number_of, page_of
@@ -51,13 +52,15 @@ async def applications(
     found = await list_applications(
         connection, book_id, state=state, offer_id=offer_id, before=number_of(cursor), limit=_LIMIT + 1
     )
+    handles = await list_handles_for_host(connection, book_id, state="claimed", limit=_HANDLES)
     return view.render(
         "host/applications.html",
         page=page_of(found, _LIMIT, lambda each: each.application_id),
         state=in_state or "all",
         offer_id=offer_id,
         offers=await open_offers(connection, book_id),
-        handles=await list_handles_for_host(connection, book_id, state="claimed", limit=_HANDLES),
+        handles=handles,
+        names=await names_of_parties(connection, {each.clipper_id for each in handles}),
     )
 
 

@@ -137,7 +137,7 @@ def _plots(
 
 
 def _short(formats: Formats, step: Step, start: date) -> str:
-    return formats.short_month(start) if step == "month" else f"{start.day}/{start.month}"
+    return formats.short_month(start) if step == "month" else formats.short_day(start)
 
 
 def _long(formats: Formats, step: Step, start: date) -> str:

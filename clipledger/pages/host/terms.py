@@ -5,7 +5,7 @@ not be published, and tells what it would have paid. Only what was compared can 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -68,6 +68,7 @@ async def terms(
         ),
         hidden={name: text for name, text in typed.items() if name.startswith("terms.")},
         answer=view.answer("terms"),
+        day=date.fromisoformat,
         proposed=proposed,
         changes=_changes(reading, current, proposed),
         shares=_shares(current, proposed),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from clipledger.pages.formats import Formats
-from clipledger.pages.words import N_
+from clipledger.pages.words import N_, WORDS
 from ledger.money import exponent
 from ledger.splits import SplitRule, Take, evaluate
 from licensing.terms import AGENCY, CLIPPER, HOST, PLATFORM, Terms
@@ -149,9 +149,12 @@ class Reading:
 
     def _where(self, terms: Terms) -> Iterator[Line]:
         anything = N_("all")
-        yield self._list("platforms", N_("Clips may be posted on"), terms.platforms, anything)
-        yield self._list("marketplaces", N_("Sales count on marketplaces"), terms.marketplaces, anything)
-        yield self._list("territories", N_("Countries"), terms.territories, anything)
+        platforms = tuple(self._word(each) for each in terms.platforms)
+        markets = tuple(self._word(each) for each in terms.marketplaces or ())
+        countries = tuple(self._formats.country(each) for each in terms.territories or ())
+        yield self._list("platforms", N_("Clips may be posted on"), platforms, anything)
+        yield self._list("marketplaces", N_("Sales count on marketplaces"), markets, anything)
+        yield self._list("territories", N_("Countries"), countries, anything)
         yield self._list("products", N_("Products"), terms.products, anything)
         yield self._list("excluded_products", N_("Products that do not count"), terms.excluded_products, N_("none"))
         yield self._list("streams", N_("Streams that may be clipped, by number"), terms.streams, anything)
@@ -199,6 +202,9 @@ class Reading:
             yield self._line("document_url", N_("The contract's address"), terms.document_url)
 
     # Kinds of lines
+
+    def _word(self, raw: str) -> str:
+        return self._say(WORDS[raw][0]) if raw in WORDS else raw
 
     def _line(self, key: str, label: str, value: object) -> Line:
         return Line(key, self._say(label), str(value), value)

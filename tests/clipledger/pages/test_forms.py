@@ -214,6 +214,7 @@ def test_days_and_moments_are_those_of_the_book() -> None:
         "2026年10月",
         "Oct",
     )
+    assert (EN.short_day(date(2026, 10, 4)), ZH.short_day(date(2026, 10, 4))) == ("04/10", "10/4")
     assert (EN.ago(late - timedelta(days=3), late), EN.ago(late + timedelta(hours=2), late)) == (
         "3 days ago",
         "in 2 hours",

@@ -97,7 +97,7 @@ async def test_an_account_is_confirmed_by_its_code(
         handle_id = (await connection.execute(row.returning(tables.handles.c.handle_id))).scalar_one()
     async with visiting(app, host.person) as visitor:
         page = await visitor.get(f"/books/{host.book}/applications")
-        assert page.rows("Accounts to confirm")[0][2] == "CLIP-TEST"
+        assert page.rows("Accounts to confirm")[0][:3] == [f"Weibo @{claimed['handle']}", "Ana", "CLIP-TEST"]
         assert "in 3 days" in page.text
         page = await visitor.send(page, f"confirm-{handle_id}")
         assert "The account is confirmed." in page.text

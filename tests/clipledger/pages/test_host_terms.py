@@ -190,9 +190,13 @@ async def test_the_first_terms_are_written_into_an_empty_offer(app: Litestar, ne
         assert page.title == "Terms of Autumn"
         assert "Nothing is published yet." in page.text
         page = await visitor.send(page, "terms", fields={box("tiktok"): "tiktok"})
-        assert ["Clips may be posted on", "–", "douyin and tiktok"] in page.rows("What would change")
+        assert ["Clips may be posted on", "–", "Douyin and TikTok"] in page.rows("What would change")
         page = await visitor.send(page, "publish")
         assert page.title == "Autumn"
+        async with visiting(app, host.person, language="zh") as reader:
+            terms = await reader.get(f"{page.path}/terms")
+            assert "抖音" in terms.form("terms").get_text()
+            assert "抖音" in (await reader.get(page.path)).text
         page = await visitor.send(page, "open")
         assert "Clippers find it and can apply." in page.text
 
