@@ -3,8 +3,10 @@
 from typing import Any
 
 from litestar import Litestar
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from licensing.tables import offers
 from tests.clipledger.pages.visitor import visiting
 from tests.licensing.house import NewClipper, NewGrant, NewHost, NewOffer
 from tests.settlement.till import Till, by, facts
@@ -32,6 +34,24 @@ async def test_licences_are_found_by_name_account_reference_and_certificate(
         assert len(page.rows("Licences")) == 1
         page = await visitor.get(path, state="revoked", offer=mei.offer_id)
         assert "No licence is like that." in page.text
+
+
+async def test_the_licences_of_a_closed_offer_are_listed_as_its(
+    app: Litestar, app_engine: AsyncEngine, new_host: NewHost, new_grant: NewGrant
+) -> None:
+    host = await new_host()
+    grant = await new_grant(host)
+    async with app_engine.begin() as connection:
+        its = offers.c.offer_id == grant.offer_id
+        await connection.execute(update(offers).where(its).values(state="closed", title="Gone"))
+    async with visiting(app, host.person) as visitor:
+        for path in ("grants", "applications"):
+            page = await visitor.get(f"/books/{host.book}/{path}", offer=grant.offer_id)
+            chosen = page.soup.select_one('select[name="offer"] option[selected]')
+            assert chosen is not None
+            assert chosen["value"] == str(grant.offer_id)
+        page = await visitor.get(f"/books/{host.book}/grants", offer=grant.offer_id)
+        assert "Gone" in str(page.soup.select_one('select[name="offer"]'))
 
 
 async def test_the_list_is_paged(app: Litestar, new_host: NewHost, new_grant: NewGrant, new_offer: NewOffer) -> None:
