@@ -39,6 +39,8 @@ from settlement.reconciliation.reconciliations import ASKED
 
 LEADER_LOCK = 0x636C6970_73636864
 """The advisory lock of the leader ("clipschd")."""
+NAME = "clipledger scheduler"
+"""What the one session of each scheduler that leads or stands by is called."""
 PULSE = 1.0
 """Seconds between two looks: the leader whether it still leads, the others whether nobody does."""
 LEASE = 15
@@ -112,7 +114,7 @@ class Hands:
 
 async def schedule(url: str) -> None:
     """Stand by, lead while elected, stand by again; until cancelled."""
-    async with jobs.create_queue(url, application_name="clipledger scheduler").open_async() as queue:
+    async with jobs.create_queue(url, application_name="clipledger scheduler's queue").open_async() as queue:
         while True:
             try:
                 await _stand_by_and_lead(url, queue)
@@ -122,7 +124,7 @@ async def schedule(url: str) -> None:
 
 
 async def _stand_by_and_lead(url: str, queue: App) -> None:
-    address = make_conninfo(conninfo(url), application_name="clipledger scheduler", connect_timeout=10)
+    address = make_conninfo(conninfo(url), application_name=NAME, connect_timeout=10)
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
         await connection.execute(f"SET idle_session_timeout TO '{LEASE}s'")
         await _stand_by(connection)

@@ -106,20 +106,22 @@ def _in_words(trigger: CronTrigger) -> str:
     return f"every day at {int(said['hour']):02}:{int(said['minute']):02}"
 
 
+# What others' sessions do is hidden from a role that only some of them take; what they are called is not.
 _PROCESSES = text("""
+    WITH leader AS (
+        SELECT pid FROM pg_locks
+        WHERE locktype = 'advisory' AND granted AND objsubid = 1
+          AND (classid::bigint << 32) + objid::bigint = CAST(:lock AS bigint)
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
     SELECT
-        EXISTS (
-            SELECT FROM pg_locks
-            WHERE locktype = 'advisory' AND granted AND objsubid = 1
-              AND (classid::bigint << 32) + objid::bigint = CAST(:lock AS bigint)
-              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        ) AS led,
+        EXISTS (SELECT FROM leader) AS led,
         (SELECT count(*) FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name = 'clipledger scheduler'
-           AND query LIKE '%pg_try_advisory_lock%') AS standing_by,
+         WHERE datname = current_database() AND application_name = :scheduler
+           AND pid NOT IN (SELECT pid FROM leader)) AS standing_by,
         (SELECT ceil(count(*)::numeric / :queues)::int FROM jobs.procrastinate_workers
          WHERE last_heartbeat > now() - interval '30 seconds') AS workers
-""").bindparams(queues=len(jobs.QUEUES))
+""").bindparams(queues=len(jobs.QUEUES), scheduler=scheduler.NAME)
 
 _RUNS = text(f"""
     SELECT its.name, waits.since AS waiting_since, last.status, last.alive, ran.started_at, ran.ended_at,

@@ -111,6 +111,14 @@ async def withhold(connection: AsyncConnection, book_id: int, payments: Sequence
     return [made[number] for number in range(len(payments))]
 
 
+async def taxed_before(
+    connection: AsyncConnection, book_id: int, parties: Sequence[str]
+) -> Mapping[tuple[str, str], int]:
+    """By party and currency: what came back in part of payments that were taxed, less what of it was paid again."""
+    rows = await connection.execute(_TAXED_BEFORE, {"book": book_id, "parties": sorted(set(parties))})
+    return {(row.party, row.currency): int(row.amount) for row in rows}
+
+
 def withheld_lines(party: str, authority: str | None, amount: int) -> dict[str, int]:
     """What a payment keeps for an authority, by account, debits positive; empty where nothing is."""
     if not amount or authority is None:
@@ -283,12 +291,45 @@ _WHOSE = text("""
     ORDER BY asked.number
 """)
 
-_PAID = text("""
-    SELECT party, currency, date_trunc('month', paid_on)::date AS paid_on, authority,
-           sum(gross - taxed_before) AS taxable, sum(withheld) AS withheld
-    FROM settlement.withholdings AS its
-    WHERE book_id = :book AND party = ANY (CAST(:parties AS text[])) AND paid_on BETWEEN :first AND :last
-      AND NOT EXISTS (SELECT FROM ledger.entries AS undone
-                      WHERE undone.book_id = its.book_id AND undone.reverses = its.entry_id)
+# What came back of payments in part, and what of it a rule had taxed. What came back whole was reversed with its tax.
+_CAME_BACK = """
+    WITH came_back AS (
+        SELECT its.withholding_id, its.party, its.currency, payout.returned,
+               CASE WHEN rule.rule ->> 'kind' <> 'none' THEN payout.returned
+                    ELSE least(payout.returned, greatest(its.taxed_before, 0)) END AS taxed
+        FROM settlement.payouts AS payout
+        JOIN settlement.withholdings AS its
+          ON its.book_id = payout.book_id AND its.entry_id = coalesce(payout.withheld_entry, payout.approval_entry)
+        LEFT JOIN settlement.withholding_rules AS rule
+          ON rule.book_id = its.book_id AND rule.code = its.code AND rule.valid_from = its.valid_from
+        WHERE payout.book_id = :book AND payout.party = ANY (CAST(:parties AS text[]))
+          AND payout.state = 'paid' AND payout.returned > 0
+    )
+"""
+_STANDS = """
+    NOT EXISTS (SELECT FROM ledger.entries AS undone
+                WHERE undone.book_id = its.book_id AND undone.reverses = its.entry_id)
+"""
+
+# What came back untaxed was not paid; what came back taxed counts when it was first paid.
+_PAID = text(f"""
+    {_CAME_BACK}
+    SELECT its.party, its.currency, date_trunc('month', paid_on)::date AS paid_on, authority,
+           sum(gross - taxed_before - coalesce(returned - taxed, 0)) AS taxable, sum(withheld) AS withheld
+    FROM settlement.withholdings AS its LEFT JOIN came_back USING (withholding_id)
+    WHERE book_id = :book AND its.party = ANY (CAST(:parties AS text[])) AND paid_on BETWEEN :first AND :last
+      AND {_STANDS}
     GROUP BY 1, 2, 3, 4
-""")
+""")  # noqa: S608 - of constants
+
+_TAXED_BEFORE = text(f"""
+    {_CAME_BACK}
+    SELECT party, currency, sum(amount) AS amount
+    FROM (
+        SELECT party, currency, taxed AS amount FROM came_back
+        UNION ALL
+        SELECT party, currency, -taxed_before FROM settlement.withholdings AS its
+        WHERE book_id = :book AND party = ANY (CAST(:parties AS text[])) AND taxed_before <> 0 AND {_STANDS}
+    ) AS told
+    GROUP BY party, currency
+""")  # noqa: S608 - of constants

@@ -176,7 +176,7 @@ class World:
 
 _BLOCKED = text("""
     SELECT EXISTS (
-        SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
     )
 """)
 _DUE = text(f"SELECT EXISTS (SELECT FROM {DUE.replace('now()', ':now')} AND book_id = :book)")

@@ -14,7 +14,7 @@ from ledger.money import format_amount
 from settlement.payouts.banks import own_currencies
 from settlement.payouts.lifecycle import Amounts, RailName
 from settlement.recovering import Payable, payables, recovery, recovery_caps
-from settlement.tax import Payment, Withheld, withhold
+from settlement.tax import Payment, Withheld, taxed_before, withhold
 
 Basis = Literal["statement", "available"]
 """What issued statements say is available, less what was paid since; or all that is available."""
@@ -77,7 +77,7 @@ async def plan(
     if at_most is not None:
         wanted = await _limited(connection, book_id, wanted, at_most)
     paying = [each for each in wanted if each.gross > 0]
-    before = await _taxed_before(connection, book_id, [each.party for each in paying])
+    before = await taxed_before(connection, book_id, [each.party for each in paying])
     taxed = await withhold(connection, book_id, [_payment(each, pay_on, before) for each in paying])
     destinations = await destinations_of(connection, book_id, rail, [each.party for each in paying])
     kept = await own_currencies(connection, book_id) if rail == "bank-file" else None
@@ -89,14 +89,6 @@ async def plan(
 def _payment(payable: Payable, pay_on: date, before: Mapping[tuple[str, str], int]) -> Payment:
     taxed = min(before.get((payable.party, payable.currency), 0), payable.gross)
     return Payment(payable.party, payable.currency, payable.gross, pay_on, taxed)
-
-
-async def _taxed_before(
-    connection: AsyncConnection, book_id: int, parties: Sequence[str]
-) -> Mapping[tuple[str, str], int]:
-    """By party and currency: what came back in part of payouts that were taxed, less what of it was paid again."""
-    rows = await connection.execute(_TAXED_BEFORE, {"book": book_id, "parties": sorted(set(parties))})
-    return {(row.party, row.currency): int(row.amount) for row in rows}
 
 
 async def _stated(connection: AsyncConnection, book_id: int, pay_on: date) -> Limits:
@@ -194,22 +186,6 @@ _STATED = text("""
     ) AS paid ON (paid.party, paid.currency) = (its.party, its.currency)
         AND paid.pay_on >= its.month + interval '1 month' AND paid.pay_on <= :today
     GROUP BY its.party, its.currency, its.closing_available
-""")
-
-# What came back whole was reversed with its tax.
-_TAXED_BEFORE = text("""
-    SELECT party, currency, sum(amount) AS amount
-    FROM (
-        SELECT party, currency, returned AS amount FROM settlement.payouts
-        WHERE book_id = :book AND state = 'paid' AND returned > 0
-        UNION ALL
-        SELECT party, currency, -taxed_before FROM settlement.withholdings AS its
-        WHERE book_id = :book AND taxed_before <> 0
-          AND NOT EXISTS (SELECT FROM ledger.entries AS undone
-                          WHERE undone.book_id = its.book_id AND undone.reverses = its.entry_id)
-    ) AS told
-    WHERE party = ANY (CAST(:parties AS text[]))
-    GROUP BY party, currency
 """)
 
 _DESTINATIONS = text("""

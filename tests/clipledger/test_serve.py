@@ -92,7 +92,8 @@ def test_serve_answers_does_jobs_and_ends_with_its_parts_when_told_to(
     urls = {"DATABASE_URL": fresh_urls.app, "DATABASE_OWNER_URL": fresh_urls.owner}
     with serving(port, tmp_path / "log", **urls) as process:
         until(lambda: jobs_done(fresh_urls))
-        assert sessions(fresh_urls) == {"clipledger web", "clipledger worker", "clipledger scheduler"}
+        parts = {"clipledger web", "clipledger worker", "clipledger scheduler", "clipledger scheduler's queue"}
+        assert sessions(fresh_urls) == parts
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0, (tmp_path / "log").read_text()
     assert not is_listening(port)

@@ -445,6 +445,46 @@ async def test_what_came_back_in_part_counts_once_for_the_tax_of_a_month(purse: 
     assert (await purse.balances())["liabilities:withheld:cn"] == -2_000
 
 
+@pytest.mark.parametrize("exempt", [True, False])
+async def test_what_came_back_of_a_payment_that_nobody_taxed_is_taxed_when_it_is_paid_again(
+    purse: Purse, payee: Clipper, exempt: bool
+) -> None:
+    """100.00 is paid untaxed, 40.00 of it comes back; from then on 24 % are withheld: 9.60."""
+    if exempt:
+        await rule(purse, payee, Exempt(authority="irs", basis="Form W-9 received"), "w9")
+    await purse.owe(party(payee), 10_000)
+    await come(purse, await sent(purse), 4_000)
+    await rule(purse, payee, Flat(authority="irs", rate="24%"), "backup")
+    again = (await planned(purse))[party(payee), "CNY"]
+    assert (again.withheld.taxed_before, again.amounts.withheld) == (0, 960)
+    await sent(purse)
+    assert (await purse.balances())["liabilities:withheld:irs"] == -960
+
+
+async def test_what_came_back_untaxed_counts_once_for_the_tax_of_a_month(purse: Purse, payee: Clipper) -> None:
+    """100.00 is paid untaxed, 40.00 of it comes back; then brackets take the month together: 10 % of 100.00."""
+    await purse.owe(party(payee), 10_000)
+    await come(purse, await sent(purse), 4_000)
+    brackets = (Bracket(up_to=10_000, rate="10%"), Bracket(rate="20%", quick_deduction=1_000))
+    await rule(purse, payee, Brackets(authority="cn", currency="CNY", period="month", brackets=brackets))
+    amounts = (await planned(purse))[party(payee), "CNY"].amounts
+    assert (amounts.taken, amounts.withheld) == (4_000, 1_000)
+
+
+async def test_what_was_taxed_once_stays_so_though_it_is_paid_again_without_a_rule(
+    purse: Purse, payee: Clipper
+) -> None:
+    """Of 100.00, taxed, 40.00 come back; paid again while nothing is withheld, they come back once more."""
+    await rule(purse, payee, Flat(authority="irs", rate="24%"), "backup")
+    await purse.owe(party(payee), 10_000)
+    await come(purse, await sent(purse), 4_000)
+    await rule(purse, payee, Exempt(authority="irs", basis="Form W-9 received"), "w9")
+    await come(purse, await sent(purse), 3_000)
+    await rule(purse, payee, Flat(authority="irs", rate="24%"), "backup-again")
+    amounts = (await planned(purse))[party(payee), "CNY"].amounts
+    assert (amounts.taken, amounts.withheld) == (3_000, 0)
+
+
 @pytest.mark.parametrize("again", ["cancelled", "returned"])
 async def test_what_was_paid_again_in_vain_is_still_not_taxed_again(purse: Purse, payee: Clipper, again: str) -> None:
     await rule(purse, payee, Flat(authority="irs", rate="24%"))

@@ -22,8 +22,8 @@ Acts = Callable[[AsyncConnection, Purse, int, int], Awaitable[None]]
 BOUND = 10
 """Seconds; a circle would be broken by the server within one, with an error."""
 _WAITING = text("""
-    SELECT EXISTS (SELECT FROM pg_stat_activity
-                   WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active')
+    SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+                   WHERE NOT granted AND datname = current_database())
 """)
 _HALTED = (
     text("UPDATE settlement.payout_runs SET state = 'halted', halted = 'a contradiction' WHERE run_id = :run"),

@@ -68,7 +68,7 @@ async def test_a_sale_that_went_into_another_currency(office: Office, till: Till
 
 async def test_a_sale_that_is_not_posted_as_it_is_due(office: Office, till: Till) -> None:
     await till.sell(facts(due=13_020), facts(due=5_000))
-    await in_sql(office, "UPDATE settlement.sales SET due = 14_000 WHERE book_id = :book AND due = 13_020")
+    await in_sql(office, "UPDATE settlement.sales SET due = 14000 WHERE book_id = :book AND due = 13020")
     desk = await office.run(TIKTOK)
     its = only(await desk.residuals(), "sale-not-posted")
     assert (its.ledger_amount, its.outside_amount, its.owner) == (13_020, 14_000, "operator")
