@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.cli.connections import SNAPSHOT, actor, connected, connections, run
 from clipledger.cli.options import as_json, day, of_book
 from clipledger.cli.tables import plain, table
 from clipledger.settings import Settings
-from ledger.books import find_book
+from ledger.books import Book, find_book
 from ledger.money import format_amount
 
 if TYPE_CHECKING:
@@ -38,32 +39,42 @@ _file = click.argument("file_id", metavar="FILE", type=click.IntRange(1, _LARGES
     help="The folder that it is written into.",
 )
 @day("--execute-on", "When the bank shall pay, unless on the run's day.")
+@click.option("--by", "email", metavar="EMAIL", help="Who makes it: a user with a role.")
 @click.option("--again", is_flag=True, help="Write the run's files that were made before; make none.")
 @as_json
-def make_file(run_id: int, slug: str, folder: Path, execute_on: date | None, again: bool, as_json: bool) -> None:
+def make_file(
+    run_id: int, slug: str, folder: Path, execute_on: date | None, email: str | None, again: bool, as_json: bool
+) -> None:
     """Make a file for the bank of what a run has filed, and write it.
 
     What is in a file counts as sent. A file that was lost is written again with --again: the same bytes.
     """
+    from clipledger.cli.people import acting, on_record
     from clipledger.rails import rails_of
     from settlement.payouts.files import content_of, list_files
     from settlement.payouts.filing import Maker
     from settlement.payouts.runs import find_run
 
+    async def made(engine: AsyncEngine, book: Book, by_email: str) -> "PayoutFile":
+        async with engine.connect() as connection:
+            by = await acting(connection, book, by_email, "settlement:import", f"make files of {slug}")
+        its = await Maker(engine, rails_of(Settings.from_environment())).make(book.book_id, run_id, by, execute_on)
+        async with engine.begin() as connection:
+            await on_record(connection, "payout-file.make", str(its.file_id), book, by, by_email)
+        return its
+
     async def work() -> "list[tuple[PayoutFile, bytes]]":
         async with connections(_CONNECTIONS) as engine:
             async with engine.connect() as connection:
-                book_id = (await find_book(connection, slug)).book_id
-                await find_run(connection, book_id, run_id)
-            if again:
-                async with engine.connect() as connection:
-                    found = [its for its in await list_files(connection, book_id, run_id) if not its.closed]
-            else:
-                maker = Maker(engine, rails_of(Settings.from_environment()))
-                found = [await maker.make(book_id, run_id, actor(), None, execute_on)]
+                book = await find_book(connection, slug)
+                await find_run(connection, book.book_id, run_id)
+                before = await list_files(connection, book.book_id, run_id)
+            found = [its for its in before if not its.closed] if email is None else [await made(engine, book, email)]
             async with engine.connect() as connection:
-                return [(its, await content_of(connection, book_id, its.file_id)) for its in found]
+                return [(its, await content_of(connection, book.book_id, its.file_id)) for its in found]
 
+    if again == (email is not None):
+        raise click.UsageError("Either --by, who makes a file, or --again.")
     written = [_written(its, content, folder) for its, content in run(work())]
     click.echo(msgspec.json.encode([its for its, _ in written]).decode() if as_json else _told(written))
 

@@ -108,7 +108,7 @@ CREATE TABLE settlement.payout_files (
     payments   integer NOT NULL CHECK (payments >= 1),
     totals     jsonb NOT NULL,  -- minor units, by currency
     execute_on date NOT NULL,
-    user_id    bigint,          -- null on the command line
+    user_id    bigint NOT NULL,
     made_by    text NOT NULL,
     made_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (book_id, file_id),

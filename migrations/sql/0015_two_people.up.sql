@@ -88,15 +88,18 @@ BEGIN
         NEW.state = 'issued' AND NEW.revision = OLD.revision
             AND (NEW.submitted_by, NEW.approved_by) = (OLD.submitted_by, OLD.approved_by)
             AND (OLD.reopening_by IS NULL OR NEW.reopening_by IS NULL OR NEW.reopening_by = OLD.reopening_by)
-        OR NEW.state = 'open' AND NEW.revision = OLD.revision + 1 AND NEW.asked_by = OLD.reopening_by
+        OR NEW.state = 'open' AND NEW.revision = OLD.revision + 1
+            AND OLD.reopening_by IS NOT NULL AND NEW.asked_by = OLD.reopening_by
     ) OR OLD.state <> 'issued' AND NEW.revision <> OLD.revision
       OR NEW.revision = OLD.revision
          AND (NEW.asked_by, NEW.reopened_by) IS DISTINCT FROM (OLD.asked_by, OLD.reopened_by) THEN
         RAISE EXCEPTION 'the statements of % are issued: % refused', to_char(OLD.month, 'YYYY-MM'), TG_OP
             USING ERRCODE = 'restrict_violation';
-    ELSIF OLD.state <> 'issued' AND NEW.state = 'issued'
-          AND (OLD.state <> 'submitted' OR NEW.submitted_by <> OLD.submitted_by) THEN
-        RAISE EXCEPTION 'what is issued was submitted before: UPDATE refused' USING ERRCODE = 'restrict_violation';
+    ELSIF OLD.state = 'submitted' AND NEW.state IN ('submitted', 'issued') AND NEW.submitted_by IS DISTINCT FROM OLD.submitted_by THEN
+        RAISE EXCEPTION 'who has submitted % stays: % refused', to_char(OLD.month, 'YYYY-MM'), TG_OP
+            USING ERRCODE = 'restrict_violation';
+    ELSIF NEW.state = 'issued' AND OLD.state NOT IN ('submitted', 'issued') THEN
+        RAISE EXCEPTION 'what is issued was submitted before: % refused', TG_OP USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
 END

@@ -15,7 +15,6 @@ from litestar.params import Body, FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.money import BIGINT_MAX
-from licensing.api.parties import Asker
 from settlement.api.scopes import APPROVE, IMPORT, READ
 from settlement.closing import Person
 from settlement.payouts import file_answers, files, runs
@@ -75,13 +74,12 @@ async def make(
     book_id: NamedDependency[int],
     book: FromPath[str],
     rails: NamedDependency[Rails],
-    principal: NamedDependency[Asker],
-    actor: NamedDependency[str],
+    person: NamedDependency[Person],
 ) -> Response[PayoutFile]:
     """Of all that is approved and in no file yet. From then on it counts as sent, for whoever may download the file may
     give it to the bank.
     """
-    made = await Maker(engine, rails).make(book_id, run_id, actor, principal.user_id, data.execute_on)
+    made = await Maker(engine, rails).make(book_id, run_id, person, data.execute_on)
     return Response(made, headers={"Location": f"/v1/books/{book}/payout-files/{made.file_id}"})
 
 

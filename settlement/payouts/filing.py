@@ -13,6 +13,7 @@ from sqlalchemy import Row, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.books import get_book
+from settlement.closing import Person
 from settlement.payouts.answers import Change, after_call
 from settlement.payouts.banks import bank_rail
 from settlement.payouts.claiming import refusal_of, short_of
@@ -41,10 +42,9 @@ class Maker:
         self._rails = rails
         self._clock = clock
 
-    async def make(
-        self, book_id: int, run_id: int, by: str, user_id: int | None, execute_on: date | None = None
-    ) -> PayoutFile:
+    async def make(self, book_id: int, run_id: int, by: Person, execute_on: date | None = None) -> PayoutFile:
         """One file of all that is approved and in no file yet. `execute_on` is the run's day unless it is said.
+        That the bank won't pay what it holds is for another person to say.
 
         Raises RunNotFound, RailNotSetUp, WrongRunStep, NothingFiled, RunOutdated, InvalidRun.
         """
@@ -53,7 +53,7 @@ class Maker:
             rail = await bank_rail(self._rails, connection, book_id)
         await Sender(self._engine, rail, "bank-file", pace=Pace(None), clock=self._clock).send_due(book_id)
         async with self._engine.begin() as connection:
-            made = await make_file(connection, book_id, run_id, rail, by, user_id, self._clock(), execute_on)
+            made = await make_file(connection, book_id, run_id, rail, by, self._clock(), execute_on)
         if made is None:
             raise NothingFiled("run", run_id, "every payout that waited for a file was refused; each says why")
         return made
@@ -64,8 +64,7 @@ async def make_file(
     book_id: int,
     run_id: int,
     rail: BankFileRail,
-    by: str,
-    user_id: int | None,
+    by: Person,
     now: datetime,
     execute_on: date | None,
 ) -> PayoutFile | None:
@@ -81,7 +80,7 @@ async def make_file(
     if rows:
         orders = [order for _, order in rows]
         built = await asyncio.to_thread(rail.make_file, orders, created=now, execute_on=on)
-        file_id = await _keep(connection, book_id, run_id, built, on, by, user_id, now)
+        file_id = await _keep(connection, book_id, run_id, built, on, by, now)
         made += [Made(row, _sent(row, file_id, now)) for row, _ in rows]
         await _keep_lines(connection, book_id, file_id, built, [row for row, _ in rows])
     await write(connection, book_id, sorted(made, key=lambda each: each.row.payout_id), now)
@@ -152,8 +151,7 @@ async def _keep(
     run_id: int,
     built: BankFile,
     execute_on: date,
-    by: str,
-    user_id: int | None,
+    by: Person,
     now: datetime,
 ) -> int:
     row = insert(payout_files).values(
@@ -165,8 +163,8 @@ async def _keep(
         payments=built.count,
         totals=dict(built.totals),
         execute_on=execute_on,
-        user_id=user_id,
-        made_by=by,
+        user_id=by.user_id,
+        made_by=by.actor,
         made_at=now,
     )
     return int((await connection.execute(row.returning(payout_files.c.file_id))).scalar_one())

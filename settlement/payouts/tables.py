@@ -139,7 +139,7 @@ payout_files = Table(
     Column("payments", Integer, nullable=False),
     Column("totals", JSONB, nullable=False),
     Column("execute_on", Date, nullable=False),
-    Column("user_id", BigInteger),
+    Column("user_id", BigInteger, nullable=False),
     Column("made_by", Text, nullable=False),
     made("made_at"),
     PrimaryKeyConstraint("book_id", "file_id"),

@@ -48,6 +48,7 @@ class Counter:
     folder: Path
     slug: str
     run_id: int = 0
+    maker: str = ""
     approver: str = ""
 
     def __call__(self, *arguments: Any) -> Result:
@@ -72,6 +73,9 @@ async def furnish(counter: Counter, engine: AsyncEngine) -> None:
         book_id = (await open_book(connection, counter.slug, "A host", "Asia/Shanghai")).book_id
         user_id, counter.approver = await add_user(connection)
         await roles.grant_role(connection, user_id, "approver", counter.slug)
+        user_id, counter.maker = await add_user(connection)
+        for role in ("finance", "approver"):
+            await roles.grant_role(connection, user_id, role, counter.slug)
         row = insert(tables.parties).values(kind="clipper", name="A clipper", registered_by="t")
         party_id = (await connection.execute(row.returning(tables.parties.c.party_id))).scalar_one()
         await set_own_accounts(connection, book_id, [OwnAccount(currency="EUR", account=OWN)], by="t")
@@ -111,7 +115,7 @@ def counter(urls: DatabaseUrls, tmp_path: Path) -> Counter:
 
 def test_a_file_is_written_listed_and_written_again(counter: Counter) -> None:
     out = counter.folder / "out"
-    made = counter("file", counter.run_id, "--to", out)
+    made = counter("file", counter.run_id, "--to", out, "--by", counter.maker)
     assert made.exit_code == 0, made.output
     path, message_id, _ = counter.written()
     assert (path.stem, path.stat().st_mode & 0o077) == (message_id, 0), "for its owner's eyes alone"
@@ -120,14 +124,21 @@ def test_a_file_is_written_listed_and_written_again(counter: Counter) -> None:
     path.unlink()
     again = counter("file", counter.run_id, "--to", out, "--again")
     assert (again.exit_code, counter.written()[0].read_bytes()) == (0, first)
-    nothing = counter("file", counter.run_id, "--to", out)
+    nothing = counter("file", counter.run_id, "--to", out, "--by", counter.maker)
     assert (nothing.exit_code, len(nothing.stderr.splitlines())) == (1, 1)
     listed = counter("files", counter.run_id)
     assert all(said in listed.stdout for said in (message_id, "50.00 EUR", "1 nothing"))
 
 
+def test_a_file_is_made_by_a_person_who_may(counter: Counter) -> None:
+    out = ("--to", counter.folder / "out")
+    assert "--by" in counter("file", counter.run_id, *out).stderr
+    assert "may make files" in counter("file", counter.run_id, *out, "--by", counter.approver).stderr
+    assert "The run has no file." in counter("file", counter.run_id, *out, "--again").stdout
+
+
 def test_an_answer_finds_its_file_and_says_by_its_exit_whether_all_is_well(counter: Counter) -> None:
-    counter("file", counter.run_id, "--to", counter.folder / "out")
+    counter("file", counter.run_id, "--to", counter.folder / "out", "--by", counter.maker)
     _, _, key = counter.written()
     good = counter("status", counter.answered((key, "ACSP", None)))
     assert (good.exit_code, "1 pending" in good.stdout) == (0, True), good.output
@@ -141,8 +152,10 @@ def test_an_answer_finds_its_file_and_says_by_its_exit_whether_all_is_well(count
 
 
 def test_an_approver_says_that_a_file_never_got_there(counter: Counter) -> None:
-    made = counter("file", counter.run_id, "--to", counter.folder / "out", "--json")
+    made = counter("file", counter.run_id, "--to", counter.folder / "out", "--by", counter.maker, "--json")
     number = json.loads(made.stdout)[0]["file_id"]
+    own = counter("not-paid", number, "--reason", "It was lost", "--by", counter.maker)
+    assert (own.exit_code, "another person" in own.stderr) == (1, True), "who made it may have given it to the bank"
     said = ("--reason", "It was lost", "--by", counter.approver)
     closed = counter("not-paid", number, *said)
     assert (closed.exit_code, "1 not-paid" in closed.stdout) == (0, True), closed.output

@@ -154,8 +154,9 @@ async def _paid(connection: AsyncConnection, host: Host, granted: Granted) -> di
     place = {"rail": "stripe", "destination": "acct_1", "country": "US", "currencies": ["USD"], "created_by": "t"}
     account = insert(payouts.payout_accounts).values(**place, party_id=granted.clipper.clipper_id)
     made = await connection.execute(account.returning(payouts.payout_accounts.c.account_id))
-    file = {"message_id": "x", "sha256": "0" * 64, "content": b"x", "payments": 1, "totals": {}, "made_by": "t"}
-    whole = insert(payouts.payout_files).values(book_id=host.book_id, run_id=run_id, execute_on=LONG_AGO.date(), **file)
+    file = {"message_id": "x", "sha256": "0" * 64, "content": b"x", "payments": 1, "totals": {}}
+    by = {"user_id": 1, "made_by": "t", "execute_on": LONG_AGO.date()}
+    whole = insert(payouts.payout_files).values(book_id=host.book_id, run_id=run_id, **file, **by)
     filed = await connection.execute(whole.returning(payouts.payout_files.c.file_id))
     return {
         "run_id": int(run_id),

@@ -37,6 +37,7 @@ async def attacked(till: Till, attack: str) -> None:
         "UPDATE settlement.closings SET state = 'issued', approved_by = :one WHERE book_id = :book",
         "UPDATE settlement.closings SET state = 'issued' WHERE book_id = :book",
         "UPDATE settlement.closings SET approved_by = :other WHERE book_id = :book",
+        "UPDATE settlement.closings SET submitted_by = :other WHERE book_id = :book",
         "UPDATE settlement.closings SET state = 'issued', submitted_by = :other, approved_by = :one"
         " WHERE book_id = :book",
         "INSERT INTO settlement.closings (book_id, month, state, submitted_by, approved_by)"
@@ -74,6 +75,11 @@ async def test_a_month_is_not_reopened_by_one_person(till: Till, closer: Closer,
     await closer.close()
     await closer.ask_reopening()
     await attacked(till, attack)
+
+
+async def test_a_month_that_nobody_asked_to_reopen_is_not_reopened(till: Till, closer: Closer) -> None:
+    await closer.close()
+    await attacked(till, f"{_REOPENED}, asked_by = :one, reopened_by = :other WHERE book_id = :book")
 
 
 async def test_who_asked_for_a_revision_and_who_reopened_for_it_stays_on_it(till: Till, closer: Closer) -> None:

@@ -127,7 +127,7 @@ class Office:
 
     async def file(self, run_id: int, execute_on: date | None = None) -> PayoutFile:
         maker = Maker(self.engine, self.rails, clock=self.clock)
-        return await maker.make(self.book_id, run_id, ANA.actor, ANA.user_id, execute_on)
+        return await maker.make(self.book_id, run_id, ANA, execute_on)
 
     async def found(self, file: PayoutFile) -> PayoutFile:
         async with self.engine.connect() as connection:
