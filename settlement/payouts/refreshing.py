@@ -6,6 +6,7 @@ day, as far as there are calls for it. What is found is kept as a webhook keeps 
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from random import randrange
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,6 +21,8 @@ URGENT = 400
 _URGENT_AFTER = timedelta(minutes=30)
 _AFTER = timedelta(days=1)
 _IN_VAIN = 3
+"""Calls without an answer, one after another, after which it may be Stripe that is away, or just these accounts."""
+_AWAY = 6
 """Calls without an answer, one after another, after which nobody else is asked about."""
 
 Observe = Callable[[str], Awaitable[object]]
@@ -31,12 +34,17 @@ async def refresh_stale(
 ) -> int:
     """Look again at accounts at Stripe that nobody has looked at for long; how many.
 
+    Those that never answer come first each time. After a few of them any other may be the next, so that nobody waits
+    for them for good.
+
     Raises:
         ExceptionGroup: those that could not be looked at; they come first the next time.
     """
     faults: list[RailError] = []
     seen = in_vain = 0
-    for account in await _stale(engine, clock(), at_most, urgent):
+    waiting = await _stale(engine, clock(), at_most, urgent)
+    while waiting and in_vain < _AWAY:
+        account = waiting.pop(0 if in_vain < _IN_VAIN else randrange(len(waiting)))  # noqa: S311 - no secret
         try:
             await observe(account)
             seen, in_vain = seen + 1, 0
@@ -44,8 +52,6 @@ async def refresh_stale(
             fault.add_note(account)
             faults.append(fault)
             in_vain = in_vain + 1 if isinstance(fault, RailUnavailable) else 0
-        if in_vain == _IN_VAIN:
-            break
     if faults:
         raise ExceptionGroup("accounts that could not be looked at", faults)
     return seen

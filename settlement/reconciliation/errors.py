@@ -13,6 +13,7 @@ SettlementError
 │   ├── AlreadyMatched          a line is in another match
 │   ├── AlreadyUndone           the match was undone before
 │   ├── AlreadyPosted           the residual was put right before
+│   ├── OriginNotSigned         it is carried from a month in which it can still be put right
 │   └── NothingProposed         no entry is proposed for it: name the lines
 └── not_found
     ├── ReconciliationNotFound, MatchNotFound, ResidualNotFound
@@ -56,6 +57,9 @@ class AlreadyUndone(Conflict):
 
 class AlreadyPosted(Conflict):
     usual_rule = "was put right by an entry before"
+
+
+class OriginNotSigned(Conflict): ...
 
 
 class NothingProposed(Conflict):

@@ -8,15 +8,21 @@ from sqlalchemy import Row, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.entries import Line, NewEntry, find_entry, post, reverse
-from ledger.periods import locked_through, month_of
+from ledger.periods import format_period, locked_through, month_of
 from settlement.closing import Person
 from settlement.entries import open_accounts
 from settlement.positions import marketplace_account
 from settlement.reasons import checked_reason
 from settlement.reconciliation.by_hand import PostingName, keep
-from settlement.reconciliation.errors import AlreadyPosted, InvalidReconciliation, NothingProposed
+from settlement.reconciliation.errors import (
+    AlreadyPosted,
+    DoesNotAddUp,
+    InvalidReconciliation,
+    NothingProposed,
+    OriginNotSigned,
+)
 from settlement.reconciliation.proposals import Proposal, ProposedLine
-from settlement.reconciliation.reconciliations import record, take_step
+from settlement.reconciliation.reconciliations import alone, record, take_step
 from settlement.reconciliation.residuals import ResidualRow, find_residual, here
 from settlement.reconciliation.tables import residuals
 from settlement.remittances import NewRemittance, record_remittances
@@ -40,6 +46,8 @@ async def post_entry(
 
     Raises:
         ReconciliationNotFound, WrongReconciliationStep, ResidualNotFound, AlreadyPosted, NothingProposed.
+        OriginNotSigned: it is carried from a month in which it can still be put right.
+        DoesNotAddUp: it is carried from a month in which it is no longer found.
         InvalidReconciliation: no reason, or lines that do not put it right.
         UnbalancedEntry and the like: of the ledger.
     """
@@ -48,6 +56,8 @@ async def post_entry(
     its = await find_residual(connection, book_id, reconciliation_id, residual_id)
     if its.entry_id is not None:
         raise AlreadyPosted("residual", residual_id)
+    if "carried_from" in its.members:
+        await _check_origin(connection, book_id, its, row)
     proposal = its.proposal
     if lines:
         on = effective_on or (its.proposal.effective_on if its.proposal else await book_today(connection, book_id))
@@ -63,6 +73,27 @@ async def post_entry(
     detail = {"residual": residual_id, "entry": entry_id}
     await record(connection, book_id, reconciliation_id, "posted", by, said, detail)
     return entry_id
+
+
+async def _check_origin(connection: AsyncConnection, book_id: int, its: ResidualRow, row: Row[Any]) -> None:
+    """One difference is put right once, in one month. What is signed stays as it is: where all months before are, only
+    months that carry it can put it right, and these take turns.
+
+    Raises OriginNotSigned, AlreadyPosted, DoesNotAddUp.
+    """
+    await alone(connection, book_id, row.account, row.currency)
+    asked = {"book": book_id, "account": row.account, "currency": row.currency, "residual": its.residual_id}
+    same = (await connection.execute(_SAME, asked)).all()
+    if any(each.entry_id is not None for each in same):
+        raise AlreadyPosted("residual", its.residual_id)
+    before = [each for each in same if each.month < row.month]
+    for each in before:
+        if each.state != "signed":
+            month = format_period(each.month)
+            rule = f"is carried from {month}, which is not signed: put it right there"
+            raise OriginNotSigned("residual", its.residual_id, rule)
+    if all(each.match_id is None for each in before):
+        raise DoesNotAddUp("residual", its.residual_id)
 
 
 async def _posted(
@@ -162,6 +193,17 @@ async def _sums(
     return int(booked), int(moved)
 
 
+# One difference has one key in all the months that carry it; it begins where its lines are matched.
+_SAME = text("""
+    SELECT its.month, its.state, same.match_id, same.entry_id
+    FROM settlement.residuals AS one
+    JOIN settlement.reconciliations AS its
+        ON its.book_id = one.book_id AND its.account = :account AND its.currency = :currency
+    JOIN settlement.residuals AS same
+        ON same.book_id = one.book_id AND same.reconciliation_id = its.reconciliation_id AND same.key = one.key
+    WHERE one.book_id = :book AND one.residual_id = :residual
+    ORDER BY its.month
+""")
 _ON_ACCOUNT = text("""
     SELECT p.entry_id, p.line FROM ledger.postings AS p JOIN ledger.accounts AS a USING (book_id, account_id)
     WHERE p.book_id = :book AND p.entry_id = :entry AND a.code = :account AND a.currency = :currency

@@ -156,6 +156,11 @@ async def locked(connection: AsyncConnection, book_id: int, reconciliation_id: i
     return row
 
 
+async def alone(connection: AsyncConnection, book_id: int, account: str, currency: str) -> None:
+    """Until the transaction ends, nobody else runs the account in any month, or puts right what is carried in it."""
+    await connection.execute(_ALONE, {"name": f"reconcile {book_id} {account} {currency}"})
+
+
 def source_of(account: str) -> Literal["bank", "stripe"] | None:
     """Where lines of the account come from; null of accounts that nobody outside tells of line by line."""
     sources: dict[str, Literal["bank", "stripe"]] = {"assets:bank": "bank", "assets:stripe": "stripe"}
@@ -232,6 +237,7 @@ def _reconciliation(row: Row[Any]) -> Reconciliation:
 
 # SQL --------------------------------------------------------------------------------------------------------
 
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _LIST = text(f"""
     SELECT its.*, coalesce(left_over.number, 0) AS residuals, coalesce(left_over.open, 0) AS unexplained
     FROM settlement.reconciliations AS its

@@ -13,7 +13,7 @@ from settlement.positions import marketplace_account
 from settlement.reconciliation.by_line import reconcile_lines
 from settlement.reconciliation.by_sale import reconcile_sales
 from settlement.reconciliation.loading import Scope
-from settlement.reconciliation.reconciliations import Sums, record, source_of, take_step
+from settlement.reconciliation.reconciliations import Sums, alone, record, source_of, take_step
 from settlement.reconciliation.writing import forget
 
 AT_ONCE = 20_000
@@ -24,7 +24,7 @@ async def run(connection: AsyncConnection, book_id: int, reconciliation_id: int,
     """Match what is free and write down what is not matched. Raises ReconciliationNotFound, WrongReconciliationStep."""
     row = await take_step(connection, book_id, reconciliation_id, "run")
     scope = Scope(row.account, row.currency, row.month)
-    await connection.execute(_ALONE, {"name": f"reconcile {book_id} {scope.account} {scope.currency}"})
+    await alone(connection, book_id, scope.account, scope.currency)
     await forget(connection, book_id, reconciliation_id)
     work = reconcile_sales if scope.account.startswith(marketplace_account("")) else reconcile_lines
     sums = await work(connection, book_id, reconciliation_id, scope)
@@ -57,7 +57,6 @@ async def run_asked(engine: AsyncEngine, book_id: int) -> int:
 
 # SQL --------------------------------------------------------------------------------------------------------
 
-_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _SIZE = text("""
     SELECT (SELECT count(*) FROM (
                 SELECT FROM ledger.accounts AS its JOIN ledger.postings AS p USING (book_id, account_id)

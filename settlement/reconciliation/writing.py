@@ -88,7 +88,9 @@ async def _copy(
 async def write_residuals(
     connection: AsyncConnection, book_id: int, reconciliation_id: int, rows: Sequence[Row]
 ) -> None:
-    """Those that are there stay with what was said of them, others come, and those that are gone go."""
+    """Those that are there stay with what was said of them, others come, and those that are gone go; those that are
+    carried are left to `carry`.
+    """
     keys = text_array(row.key for row in rows)
     await planned(connection, _GONE, {"book": book_id, "reconciliation": reconciliation_id, "keys": keys})
     for start in range(0, len(rows), _CHUNK):
@@ -98,9 +100,13 @@ async def write_residuals(
 
 
 async def carry(connection: AsyncConnection, book_id: int, reconciliation_id: int, scope: Scope) -> None:
-    """Differences of lines that were matched before the month, and that no entry has put right."""
+    """Differences of lines that were matched before the month, and that no entry has put right: those that are there
+    stay with the newest that was said of them, others come, and those that are gone go.
+    """
     its = {"book": book_id, "reconciliation": reconciliation_id, "month": scope.month}
-    await connection.execute(_CARRY, {**its, "account": scope.account, "currency": scope.currency})
+    its |= {"account": scope.account, "currency": scope.currency}
+    await connection.execute(_NO_LONGER_CARRIED, its)
+    await connection.execute(_CARRY, its)
 
 
 # SQL --------------------------------------------------------------------------------------------------------
@@ -124,11 +130,11 @@ _MATCH_TYPES = ("int8", "int8", "int8", "text", "int2", "text", "int8", "int8", 
 _COPY_POSTINGS = "COPY settlement.matched_postings (book_id, entry_id, line, match_id) FROM STDIN (FORMAT binary)"
 _COPY_LINES = "COPY settlement.matched_lines (book_id, line_id, match_id) FROM STDIN (FORMAT binary)"
 
-# What was posted stays on record.
+# What was posted stays on record. What was carried, and is found anew in the month itself, is carried no longer.
 _GONE = """
     DELETE FROM settlement.residuals
     WHERE book_id = %(book)s AND reconciliation_id = %(reconciliation)s AND entry_id IS NULL
-      AND key <> ALL (%(keys)s::text[])
+      AND (key = ANY (%(keys)s::text[])) = (members ->> 'carried_from' IS NOT NULL)
 """
 _WRITE = text("""
     INSERT INTO settlement.residuals (book_id, reconciliation_id, key, kind, owner, since, currency, ledger_amount,
@@ -141,12 +147,8 @@ _WRITE = text("""
         since = excluded.since, ledger_amount = excluded.ledger_amount, outside_amount = excluded.outside_amount,
         match_id = excluded.match_id, said = excluded.said, proposal = excluded.proposal
 """)
-_CARRY = text("""
-    INSERT INTO settlement.residuals (book_id, reconciliation_id, key, kind, owner, since, currency, ledger_amount,
-                                      outside_amount, members, said, proposal, explanation, explained_by, explained_at)
-    SELECT was.book_id, :reconciliation, was.key, was.kind, was.owner, was.since, was.currency, was.ledger_amount,
-           was.outside_amount, jsonb_build_object('carried_from', was.residual_id), was.said, was.proposal,
-           was.explanation, was.explained_by, was.explained_at
+# Where an entry put it right in another month, it is so from the month on in which that entry is booked.
+_CARRIED = """
     FROM settlement.residuals AS was
     JOIN settlement.reconciliations AS its USING (book_id, reconciliation_id)
     WHERE was.book_id = :book AND its.account = :account AND its.currency = :currency
@@ -155,5 +157,27 @@ _CARRY = text("""
                          AND before.month < :month)
       AND (was.match_id IS NOT NULL OR was.members ->> 'carried_from' IS NOT NULL) AND was.entry_id IS NULL
       AND was.ledger_amount <> was.outside_amount
-    ON CONFLICT DO NOTHING
+      AND NOT EXISTS (
+          SELECT FROM settlement.reconciliations AS other
+          JOIN settlement.residuals AS same USING (book_id, reconciliation_id)
+          JOIN ledger.entries AS e USING (book_id, entry_id)
+          WHERE other.book_id = :book AND other.account = :account AND other.currency = :currency
+            AND same.key = was.key AND e.period <= :month)
+"""
+_NO_LONGER_CARRIED = text(f"""
+    DELETE FROM settlement.residuals
+    WHERE book_id = :book AND reconciliation_id = :reconciliation AND entry_id IS NULL
+      AND members ->> 'carried_from' IS NOT NULL AND key NOT IN (SELECT was.key {_CARRIED})
+""")  # noqa: S608 - of constants
+_CARRY = text(f"""
+    INSERT INTO settlement.residuals AS kept (
+        book_id, reconciliation_id, key, kind, owner, since, currency, ledger_amount, outside_amount, members, said,
+        proposal, explanation, explained_by, explained_at)
+    SELECT was.book_id, :reconciliation, was.key, was.kind, was.owner, was.since, was.currency, was.ledger_amount,
+           was.outside_amount, jsonb_build_object('carried_from', was.residual_id), was.said, was.proposal,
+           was.explanation, was.explained_by, was.explained_at
+    {_CARRIED}
+    ON CONFLICT (book_id, reconciliation_id, key) DO UPDATE SET
+        explanation = excluded.explanation, explained_by = excluded.explained_by, explained_at = excluded.explained_at
+    WHERE kept.entry_id IS NULL AND excluded.explained_at > coalesce(kept.explained_at, '-infinity')
 """)

@@ -102,10 +102,22 @@ async def test_one_that_stripe_refuses_keeps_no_other_from_it(told: Stripe, new_
 
 
 async def test_without_an_answer_it_is_given_up_until_the_next_time(told: Stripe, new_account: NewAccount) -> None:
-    accounts = [await new_account("blocked", days) for days in range(4)]
+    accounts = [await new_account("blocked", days) for days in range(8)]
     told.wrong = dict.fromkeys(accounts, RailUnavailable("no answer"))
     with pytest.raises(ExceptionGroup):
-        await told.look(at_most=4)
-    assert told.asked == accounts[:3]
+        await told.look(at_most=8)
+    assert told.asked[:3] == accounts[:3]
+    assert len({*told.asked} & {*accounts}) == len(told.asked) == 6
     told.wrong = {}
-    assert await told.look(at_most=4) == accounts
+    assert await told.look(at_most=8) == accounts
+
+
+async def test_three_that_never_answer_keep_no_other_from_it(told: Stripe, new_account: NewAccount) -> None:
+    silent = [await new_account("pending", days) for days in range(3)]
+    fine = [await new_account("blocked", days) for days in range(3, 6)]
+    told.wrong = {each: RailUnavailable("no answer") for each in silent}
+    with pytest.raises(ExceptionGroup) as faults:
+        await told.look(at_most=6)
+    assert told.asked[:3] == silent
+    assert {*told.asked[3:]} == {*fine}
+    assert [fault.__notes__ for fault in faults.value.exceptions] == [[each] for each in silent]

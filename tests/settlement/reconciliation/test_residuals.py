@@ -1,5 +1,6 @@
 """From lines in the database to matches and residuals: every kind, by hand, put right, signed, and then for good."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
@@ -23,6 +24,7 @@ from settlement.reconciliation.errors import (
     MatchNotFound,
     NeverRun,
     NothingProposed,
+    OriginNotSigned,
     ReconciliationNotFound,
     ResidualNotFound,
     WrongReconciliationStep,
@@ -38,6 +40,13 @@ from tests.licensing.house import NewHost
 from tests.settlement.reconciliation.office import ANA, BANK, BEN, NOVEMBER, OCTOBER, Desktop, Office, moved, only
 
 STRIPE = "assets:stripe"
+DECEMBER = date(2026, 12, 1)
+
+
+async def signed(desk: Desktop) -> None:
+    await desk.explain_all()
+    await desk.submit()
+    await desk.sign()
 
 
 async def post_right(desk: Desktop, residual_id: int, *lines: ProposedLine, reason: str = "Seen") -> int:
@@ -182,6 +191,85 @@ async def test_a_difference_of_matched_lines_is_carried_until_it_is_booked(offic
     await post_right(november, its.residual_id)
     assert await (await office.run(month=NOVEMBER)).kinds() == []
     assert await (await office.run(month=date(2026, 12, 1))).kinds() == []
+
+
+async def test_a_carried_difference_is_put_right_where_it_is_from_until_that_is_signed(office: Office) -> None:
+    await office.book(1000, reference="B1")
+    await office.hear(moved(990, reference="B1"))
+    october = await office.run()
+    november, december = await office.run(month=NOVEMBER), await office.run(month=DECEMBER)
+    ((own,), (its,), (last,)) = [await each.residuals() for each in (october, november, december)]
+    for desk, carried in ((november, its), (december, last)):
+        with pytest.raises(OriginNotSigned) as refusal:
+            await post_right(desk, carried.residual_id)
+        assert refusal.value.rule == "is carried from 2026-10, which is not signed: put it right there"
+    await post_right(october, own.residual_id)
+    with pytest.raises(AlreadyPosted):
+        await post_right(november, its.residual_id)
+    assert (await office.balances())[BANK] == 990
+    for month in (OCTOBER, NOVEMBER, DECEMBER):
+        assert await (await office.run(month=month)).kinds() == []
+
+
+async def test_a_carried_difference_is_put_right_in_one_of_the_months_that_carry_it(office: Office) -> None:
+    await office.book(1000, reference="B1")
+    await office.hear(moved(990, reference="B1"))
+    october = await office.run()
+    await signed(october)
+    december = await office.run(month=DECEMBER)
+    november = await office.run(month=NOVEMBER)  # begun later: each carries October's
+    with pytest.raises(OriginNotSigned, match="2026-11"):
+        await post_right(december, (await december.residuals())[0].residual_id)
+    both = [(desk, (await desk.residuals())[0].residual_id) for desk in (november, november)]
+    done = await asyncio.gather(*(post_right(*each) for each in both), return_exceptions=True)
+    assert [type(each) for each in done if isinstance(each, Exception)] == [AlreadyPosted]
+    with pytest.raises(AlreadyPosted):
+        await post_right(december, (await december.residuals())[0].residual_id)
+    assert await (await office.run(month=DECEMBER)).kinds() == []
+    assert (await office.balances())[BANK] == 990
+
+
+async def test_what_was_put_right_after_a_later_month_was_signed_is_carried_no_further(office: Office) -> None:
+    await office.book(1000, reference="B1")
+    await office.hear(moved(990, reference="B1"))
+    october = await office.run()
+    (own,) = await october.residuals()
+    await signed(await office.run(month=NOVEMBER))
+    december = await office.run(month=DECEMBER)
+    await post_right(october, own.residual_id)
+    with pytest.raises(AlreadyPosted):
+        await post_right(december, (await december.residuals())[0].residual_id)
+    assert await (await office.run(month=DECEMBER)).kinds() == []
+
+
+async def test_what_is_no_longer_found_where_it_is_from_is_not_put_right(office: Office) -> None:
+    await office.book(1000, reference="B1")
+    await office.hear(moved(990, reference="B1"))
+    october = await office.run()
+    november = await office.run(month=NOVEMBER)
+    (its,) = await november.residuals()
+    (match_id,) = [each.match_id for each in await october.matches()]
+    await part(october, match_id)
+    await signed(await office.run())
+    with pytest.raises(DoesNotAddUp):
+        await post_right(november, its.residual_id)
+
+
+async def test_the_newest_reason_for_a_carried_difference_stays_when_it_is_run_again(office: Office) -> None:
+    await office.book(1000, reference="B1")
+    await office.hear(moved(990, reference="B1"))
+    october, november = await office.run(), await office.run(month=NOVEMBER)
+    for desk, reason in (
+        (november, "The bank looks into it"),
+        (october, "Asked the bank"),
+        (november, "It pays it back"),
+    ):
+        (its,) = await desk.residuals()
+        async with office.engine.begin() as connection:
+            await explain(connection, office.book_id, desk.number, its.residual_id, ANA, reason)
+        (again,) = await (await office.run(month=NOVEMBER)).residuals()
+        assert again.explanation == reason
+    assert [its.explanation for its in await (await office.run()).residuals()] == ["Asked the bank"]
 
 
 # By hand ----------------------------------------------------------------------------------------------------
