@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.balances import TrialBalance, trial_balance
@@ -78,30 +78,35 @@ async def refresh_reports(
             return False
         await plan_for_all(connection)
         await connection.execute(_FORGET, asked)
-        as_of = await connection.scalar(_NOW)
+        stands = (await connection.execute(_STANDS, asked)).one()
         for report in _ALL:
-            await _keep(connection, book_id, report, as_of)
+            await _keep(connection, book_id, report, stands)
     return True
 
 
-async def _keep(connection: AsyncConnection, book_id: int, report: Report[Any], as_of: datetime) -> None:
+async def _keep(connection: AsyncConnection, book_id: int, report: Report[Any], stands: Row[Any]) -> None:
     told = msgspec.to_builtins(await report.make(connection, book_id))
     parts = [{**told, "rows": []}, *told["rows"]]
     content = [json.dumps(part, ensure_ascii=False) for part in parts]
-    asked = {"book": book_id, "name": report.name, "content": content, "as_of": as_of}
+    asked = {"book": book_id, "name": report.name, "content": content, **stands._mapping}
     await connection.execute(_KEEP, asked)
 
 
 # SQL --------------------------------------------------------------------------------------------------------
 
+# Entries are never changed, nor do they go, and imports end once: where there are as many as there were, they are the
+# same, however long it took to commit them. They are counted only where nothing else says that it is due.
+_ALL_TOLD = """
+    ((SELECT count(*) FROM ledger.entries WHERE book_id = :book)
+     + (SELECT count(*) FROM settlement.imports WHERE book_id = :book AND finished_at IS NOT NULL))"""
 _DUE = text(f"""
     SELECT {LARGE}
        AND (kept.reports < cardinality(CAST(:names AS text[]))
             OR kept.as_of <= now() - CAST(:every AS interval)
                AND (CAST(kept.as_of AT TIME ZONE time_zone AS date) < CAST(now() AT TIME ZONE time_zone AS date)
-                    OR {TOLD} > kept.as_of - interval '10 minutes'))
+                    OR {TOLD} > kept.as_of - interval '10 minutes' OR kept.told <> {_ALL_TOLD}))
     FROM ledger.books CROSS JOIN (
-        SELECT count(*) AS reports, min(as_of) AS as_of FROM settlement.kept_reports
+        SELECT count(*) AS reports, min(as_of) AS as_of, min(told) AS told FROM settlement.kept_reports
         WHERE book_id = :book AND name = ANY (CAST(:names AS text[])) AND place = 0) AS kept
     WHERE book_id = :book
 """)  # noqa: S608 - of constants
@@ -110,10 +115,12 @@ _FIND = text("""
     SELECT as_of, content FROM settlement.kept_reports
     WHERE book_id = :book AND name = :name AND place <= :until AND (place = 0 OR place > :after) ORDER BY place
 """)
-_NOW = text("SELECT clock_timestamp()")
+# The transaction's moment, of which the reports take their day, too: those that waited for their turn past midnight are
+# of the day before, and due again.
+_STANDS = text(f"SELECT now() AS as_of, {_ALL_TOLD} AS told")
 _FORGET = text("DELETE FROM settlement.kept_reports WHERE book_id = :book")
 _KEEP = text("""
-    INSERT INTO settlement.kept_reports (book_id, name, place, content, as_of)
-    SELECT :book, :name, place - 1, content, :as_of
+    INSERT INTO settlement.kept_reports (book_id, name, place, content, told, as_of)
+    SELECT :book, :name, place - 1, content, :told, :as_of
     FROM unnest(CAST(:content AS text[])) WITH ORDINALITY AS part (content, place)
 """)

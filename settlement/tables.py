@@ -521,6 +521,7 @@ kept_reports = Table(
     Column("name", ASCII, nullable=False),
     Column("place", BigInteger, nullable=False),
     Column("content", Text, nullable=False),
+    Column("told", BigInteger, nullable=False),
     Column("as_of", INSTANT, nullable=False),
     PrimaryKeyConstraint("book_id", "name", "place"),
 )

@@ -40,11 +40,13 @@ CREATE TABLE settlement.rolled (
 GRANT SELECT, INSERT, DELETE ON settlement.rolled_months, settlement.rolled TO clipledger_app;
 
 -- Reports as they were made of a large book at a moment: in place 0 the whole without its rows, then row by row, as JSON.
+-- `told` counts the entries that the book had then, and the imports that had ended.
 CREATE TABLE settlement.kept_reports (
     book_id bigint NOT NULL,
     name    text COLLATE "C" NOT NULL,
     place   bigint NOT NULL,
     content text NOT NULL,
+    told    bigint NOT NULL,
     as_of   timestamptz NOT NULL,
     PRIMARY KEY (book_id, name, place)
 );

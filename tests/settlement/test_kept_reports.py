@@ -6,16 +6,24 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger.accounts import NewAccount, ensure_accounts
+from ledger.entries import Line, NewEntry, post
 from settlement.kept_reports import PAYABLES, RECEIVABLES, TRIAL_BALANCE, refresh_reports, report_lately
 from settlement.lately import EVERY
+from settlement.suspense import book_today
 from tests.licensing.house import Granted, Host, NewGrant, NewHost
 from tests.settlement.shop import in_sql
 from tests.settlement.test_sold import drawn, told
 from tests.settlement.till import Till, by, facts
 
 NOW = timedelta(0)
+_WAITS = text("""
+    SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database AS its ON its.oid = database AND datname = current_database()
+                   WHERE relation = 'settlement.kept_reports'::regclass AND NOT granted)
+""")
 REPORTS: list[Any] = [TRIAL_BALANCE, PAYABLES, *RECEIVABLES.values()]
 
 
@@ -76,14 +84,13 @@ async def test_an_amount_beyond_64_bits_is_kept_to_the_unit(till: Till, grant: G
 
 async def age(till: Till, by_so_much: timedelta) -> None:
     """As if they had been made earlier."""
-    columns = "book_id, name, place, content, as_of"
+    columns = "book_id, name, place, content, told, as_of"
     rows = await in_sql(till, f"SELECT {columns} FROM settlement.kept_reports WHERE book_id = :book")
     await in_sql(till, "DELETE FROM settlement.kept_reports WHERE book_id = :book")
-    for _, name, place, content, as_of in rows:
-        its = {"name": name, "place": place, "content": content, "at": as_of - by_so_much}
-        await in_sql(
-            till, f"INSERT INTO settlement.kept_reports ({columns}) VALUES (:book, :name, :place, :content, :at)", **its
-        )
+    for _, name, place, content, known, as_of in rows:
+        its = {"name": name, "place": place, "content": content, "known": known, "at": as_of - by_so_much}
+        values = ":book, :name, :place, :content, :known, :at"
+        await in_sql(till, f"INSERT INTO settlement.kept_reports ({columns}) VALUES ({values})", **its)
 
 
 async def test_they_are_made_anew_where_something_has_changed_or_a_day_has_begun(till: Till, grant: Granted) -> None:
@@ -96,6 +103,41 @@ async def test_they_are_made_anew_where_something_has_changed_or_a_day_has_begun
     assert await refresh(till, EVERY)
     await in_sql(till, "DELETE FROM settlement.kept_reports WHERE book_id = :book AND name = :name", name=PAYABLES.name)
     assert await refresh(till, EVERY)  # another report is kept now
+
+
+async def test_what_was_under_way_for_long_when_they_were_made_is_not_missed(till: Till, grant: Granted) -> None:
+    await till.sell(facts(**by(grant)))
+    lines = (Line("assets:bank", "CNY", 5), Line("equity:opening", "CNY", -5))
+    async with till.engine.begin() as connection:
+        await ensure_accounts(connection, till.book_id, [NewAccount(line.account, "CNY") for line in lines])
+    async with till.engine.begin() as connection:
+        on = await book_today(connection, till.book_id)
+        entry = NewEntry(idempotency_key="late", effective_on=on, description="Committed late", lines=lines)
+        await post(connection, till.book_id, entry)
+        assert await refresh(till)
+    later = -timedelta(minutes=11)  # it began so long before they were made
+    await age(till, later)
+    assert await refresh(till, every=later)
+    (balances, *_), _ = await shown(till)
+    assert "assets:bank" in {row.code for row in balances.rows}
+    await age(till, later)
+    assert not await refresh(till, every=later)  # it is known now
+
+
+async def test_they_are_of_the_day_on_which_their_turn_was_asked_for(till: Till) -> None:
+    await till.sell(facts())
+    async with till.engine.connect() as connection:
+        await connection.execute(text("LOCK TABLE settlement.kept_reports IN SHARE ROW EXCLUSIVE MODE"))
+        waits = asyncio.create_task(refresh(till))
+        while not (waits.done() or await connection.scalar(_WAITS)):
+            await connection.execute(text("SELECT pg_sleep(0.01)"))
+        since = await connection.scalar(text("SELECT clock_timestamp()"))
+        await connection.rollback()
+    assert await waits
+    async with till.engine.connect() as connection:
+        _, as_of = await report_lately(connection, till.book_id, PAYABLES)
+    assert as_of is not None
+    assert as_of < since
 
 
 async def test_two_at_once_take_turns(till: Till) -> None:
