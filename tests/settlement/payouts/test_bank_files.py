@@ -309,10 +309,11 @@ async def test_a_file_that_is_accepted_in_part_is_told_of_one_by_one(
         await new_bank_payee()
     run = await office.approved()
     file = await office.file(run)
-    first, second, _ = office.bank.upload(await office.download(file))
+    first, second, _ = keys = [*office.bank.upload(await office.download(file))]
     told = await office.answered(file, (first, "ACSP", None), (second, "RJCT", "AC01"), group="PART")
     assert told.outcome == {"pending": 1, "rejected": 1}
-    assert [each.state for each in await office.purse.payouts()] == ["sent", "refused", "sent"]
+    states = {each.reference: each.state for each in await office.purse.payouts()}
+    assert [states[key] for key in keys] == ["sent", "refused", "sent"]
 
 
 async def test_an_answer_that_comes_again_changes_nothing(office: Office, new_bank_payee: NewBankPayee) -> None:
@@ -526,8 +527,9 @@ async def test_what_the_bank_has_settled_or_booked_is_not_said_to_be_unpaid(
         await new_bank_payee()
     run = await office.approved()
     file = await office.file(run)
-    settled, booked, free = office.bank.upload(await office.download(file))
-    numbers = [each.payout_id for each in await office.purse.payouts()]
+    settled, booked, free = keys = [*office.bank.upload(await office.download(file))]
+    numbered = {each.reference: each.payout_id for each in await office.purse.payouts()}
+    numbers = [numbered[key] for key in keys]
     await office.answered(file, (settled, "ACSC", None))
     office.bank.book(booked, -10_000)
     for wrong in ([numbers[0]], [numbers[1]], [numbers[2], 2**62]):
@@ -535,7 +537,8 @@ async def test_what_the_bank_has_settled_or_booked_is_not_said_to_be_unpaid(
             await office.not_paid(file, wrong)
     await office.not_paid(file, [numbers[2]])
     assert free.endswith(f"{numbers[2]}-1")
-    assert [each.state for each in await office.purse.payouts()] == ["sent", "sent", "refused"]
+    states = {each.payout_id: each.state for each in await office.purse.payouts()}
+    assert [states[number] for number in numbers] == ["sent", "sent", "refused"]
 
 
 # Forged and foreign answers -----------------------------------------------------------------------------------
