@@ -33,7 +33,7 @@ from clipledger.access.roles import grant_role
 from clipledger.access.users import add_user
 from clipledger.pages.templates import STATIC
 from clipledger.settings import Settings
-from clipledger.web.app import create_app
+from clipledger.web.app import create_app, keep_for_good
 from media.storage import Storage
 from settlement.facts import refresh_facts
 from settlement.kept_reports import refresh_reports
@@ -101,6 +101,7 @@ async def _measure(on: Ground, folder: Path, lines: int) -> list[Seen]:
             {"CLIPLEDGER_VAR": str(folder), "CLIPLEDGER_PUBLIC_URL": "http://localhost"}
         )
         app: Any = create_app(settings, engine)
+        keep_for_good()
         return [page for email, start in starts.items() for page in await _walk(app, email, start)]
 
 
