@@ -20,7 +20,7 @@ from settlement.attribution import Attribution
 from settlement.entries import Entries, open_accounts
 from settlement.placing import Placed, load_places
 from settlement.positions import NOWHERE, Place, Standing, lines_between
-from settlement.sales import Sale
+from settlement.sale import Sale
 from settlement.writing import Change, insert, update
 
 Cause = Literal["observed", "attributed", "released", "reserve-released", "frozen", "unfrozen", "forfeited"]

@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import text
@@ -29,11 +29,7 @@ from licensing.segments import segments_of
 from licensing.vocabulary import account_of
 from settlement.arrays import text_array
 from settlement.licences import Clip, Licences
-
-if TYPE_CHECKING:
-    from settlement.sales import Sale  # which knows attributions
-
-Rule = Literal["resolution", "content", "handle"]
+from settlement.sale import Rule, Sale
 
 _SURE, _BY_CONTENT, _BY_HANDLE, _BY_HANDLE_ALONE = 100, 95, 80, 60
 
@@ -69,7 +65,7 @@ class Attributed(NamedTuple):
 
 
 async def attribute(
-    connection: AsyncConnection, book_id: int, sales: Sequence["Sale"], licences: Licences | None = None
+    connection: AsyncConnection, book_id: int, sales: Sequence[Sale], licences: Licences | None = None
 ) -> Attributed:
     """Whose they are by all that is committed now. A few statements, however many sales.
 
@@ -107,7 +103,7 @@ def _account(platform: str | None, handle: str | None) -> str | None:
         return None
 
 
-def keys_of(sale: "Sale") -> list[str]:
+def keys_of(sale: Sale) -> list[str]:
     """What resolutions that are about this sale may match, the first that there is decides."""
     keys = [f"sale:{sale.marketplace}:{sale.order_no}:{sale.line_no}"]
     if sale.content_id is not None:
@@ -133,7 +129,7 @@ class _Known:
         """Clips of which it matters which streams they show, for some terms are for some streams only."""
         self._currencies = dict[tuple[int | None, int | None], str]()
 
-    def clips_of(self, sale: "Sale") -> list[Clip]:
+    def clips_of(self, sale: Sale) -> list[Clip]:
         """Those registered as its content: one, or none; or several, of as many platforms."""
         if sale.content_id is None:
             return []
@@ -143,10 +139,10 @@ class _Known:
             if sale.platform is None or clip.platform == sale.platform
         ]
 
-    def whose_all(self, sales: Sequence["Sale"]) -> list[Attribution]:
+    def whose_all(self, sales: Sequence[Sale]) -> list[Attribution]:
         return [self.whose(each) for each in sales]
 
-    def whose(self, sale: "Sale") -> Attribution:
+    def whose(self, sale: Sale) -> Attribution:
         grant_id = self._resolved(sale)
         clips = self.clips_of(sale)
         if grant_id is not None:
@@ -159,12 +155,12 @@ class _Known:
             return self._by_account(sale, sale.platform)
         return Attribution(reason=_untold(sale))
 
-    def _resolved(self, sale: "Sale") -> int | None:
+    def _resolved(self, sale: Sale) -> int | None:
         if not self.resolved:
             return None
         return next((self.resolved[key] for key in keys_of(sale) if key in self.resolved), None)
 
-    def _by_resolution(self, sale: "Sale", grant_id: int, clips: Sequence[Clip]) -> Attribution:
+    def _by_resolution(self, sale: Sale, grant_id: int, clips: Sequence[Clip]) -> Attribution:
         """What is not known does not stand against a person's word; what is known does."""
         grant = self.register.grant(grant_id)
         scope = None if grant is None else grant.standing_at(sale.sold_at).scope
@@ -178,7 +174,7 @@ class _Known:
         found = Verdict("licensed", grant_id, grant.clipper_id, grant.offer_id, scope.version_no)
         return self._attribution(sale, found, "resolution", _SURE, submissions[0] if submissions else None)
 
-    def _by_clip(self, sale: "Sale", clip: Clip) -> Attribution:
+    def _by_clip(self, sale: Sale, clip: Clip) -> Attribution:
         asked = SaleFacts(
             sold_at=sale.sold_at,
             platform=clip.platform,
@@ -195,13 +191,13 @@ class _Known:
             self.in_question.add(clip.clip_id)
         return its
 
-    def _by_account(self, sale: "Sale", platform: str) -> Attribution:
+    def _by_account(self, sale: Sale, platform: str) -> Attribution:
         verdict = judge(self.register, _asked(sale, platform, handle=sale.handle))
         confidence = _BY_HANDLE if sale.content_id is None else _BY_HANDLE_ALONE
         return self._attribution(sale, verdict, "handle", confidence, None)
 
     def _attribution(
-        self, sale: "Sale", verdict: Verdict, rule: Rule, confidence: int, submission_id: int | None
+        self, sale: Sale, verdict: Verdict, rule: Rule, confidence: int, submission_id: int | None
     ) -> Attribution:
         if verdict.verdict != "licensed":
             return Attribution(reason=_reason(verdict.failed))
@@ -228,7 +224,7 @@ class _Known:
         return self._currencies[version]
 
 
-def _asked(sale: "Sale", platform: str, *, handle: str | None = None, grant_id: int | None = None) -> SaleFacts:
+def _asked(sale: Sale, platform: str, *, handle: str | None = None, grant_id: int | None = None) -> SaleFacts:
     return SaleFacts(
         sold_at=sale.sold_at,
         platform=platform,
@@ -245,7 +241,7 @@ def _reason(failed: Condition | None) -> str:
     return failed.name if failed.value is not None else f"unknown-{failed.name}"
 
 
-def _untold(sale: "Sale") -> str:
+def _untold(sale: Sale) -> str:
     """Of a sale that names no account."""
     if sale.content_id is not None:
         return "unknown-content"
@@ -263,7 +259,7 @@ _RESOLUTIONS = """
     WHERE book_id = %s AND withdrawn_at IS NULL"""
 
 
-async def _resolutions(connection: AsyncConnection, book_id: int, sales: Sequence["Sale"]) -> dict[str, int]:
+async def _resolutions(connection: AsyncConnection, book_id: int, sales: Sequence[Sale]) -> dict[str, int]:
     """By what they match, those in force that may be about one of the sales."""
     if not await connection.scalar(_RESOLVED, {"book": book_id}):
         return {}

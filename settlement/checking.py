@@ -1,15 +1,16 @@
 """Looking at a whole report before anything of it goes into the books."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from settlement.errors import RowsRefused, WrongAsOf
-from settlement.imports import Import
 from settlement.observations import Observation, Quarantined
 from settlement.readers import Report, read
+from settlement.report import Import
 
 CHUNK = 10_000
 """Rows of one transaction, and between two words of how far it is."""
@@ -18,7 +19,7 @@ _LATER = timedelta(days=2)
 _TOO_LATE = "is later than the report, which is of {:%Y-%m-%d}"
 
 
-class Progress(NamedTuple):
+class Progress(Struct, frozen=True, tag=True):
     """How far a run is; `checking` is the look at the whole file before the first chunk. `size` is in bytes."""
 
     checking: bool
@@ -30,12 +31,11 @@ class Progress(NamedTuple):
 Told = Callable[[Progress], None]
 
 
-def check(path: Path, report: Import, told: Told) -> None:
+def check(opened: Report, report: Import) -> Iterator[Progress]:
     """Look at every row. Raises FileRefused where the file can't be read in as a whole."""
-    with open_report(path, report) as opened:
-        for number, _ in enumerate(checked(judged(opened, report.as_of), report), 1):
-            if not number % CHUNK:
-                told(Progress(True, number, opened.bytes_read, report.size))
+    for number, _ in enumerate(checked(judged(opened, report.as_of), report), 1):
+        if not number % CHUNK:
+            yield Progress(True, number, opened.bytes_read, report.size)
 
 
 def checked(rows: Iterator[Observation | Quarantined], report: Import) -> Iterator[Observation | Quarantined]:
@@ -59,8 +59,9 @@ def checked(rows: Iterator[Observation | Quarantined], report: Import) -> Iterat
         raise RowsRefused(where, first.text, f"{first.rule}{more}")
 
 
-def open_report(path: Path, report: Import) -> Report:
-    return read(path, name=report.name, zone=ZoneInfo(report.zone))
+def open_report(path: Path, report: Import, repeated: Set[int] | None = None) -> Report:
+    """`repeated`: as `read` takes them."""
+    return read(path, name=report.name, zone=ZoneInfo(report.zone), repeated=repeated)
 
 
 def judged(opened: Report, as_of: datetime) -> Iterator[Observation | Quarantined]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.money import BIGINT_MAX
 from settlement.observations import State
-from settlement.positions import Stage
+from settlement.sale import Stage
 
 _Key = tuple[int, int]
 

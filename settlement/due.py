@@ -13,7 +13,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.accruing import Cause, Event, accrue
-from settlement.sales import Sale
+from settlement.sale import Sale
 
 BATCH = 10_000
 """Sales in one transaction."""

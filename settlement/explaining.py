@@ -17,7 +17,8 @@ from ledger.splits import evaluate
 from licensing.handles import confirmed_accounts
 from licensing.offers import find_terms
 from settlement.errors import SaleNotFound
-from settlement.sales import Sale, find_sale
+from settlement.sale import Sale
+from settlement.sales import find_sale
 
 
 class Told(Struct, frozen=True):

@@ -8,12 +8,10 @@ One run at a time works on an import: it holds a lock of the database's for as l
 """
 
 import asyncio
-import operator
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
-from itertools import islice
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,16 +24,15 @@ from media.places import Place
 from media.storage import Storage
 from settlement import tables
 from settlement.accruing import Accrued, Event, accrue
-from settlement.checking import CHUNK, Progress, Told, check, judged, open_report
-from settlement.errors import FileRefused, ImportRunning
-from settlement.imports import Import, find_import
+from settlement.checking import Progress, Told
+from settlement.chunks import Chunk, Refused, said
+from settlement.errors import ImportRunning
+from settlement.imports import find_import
 from settlement.licences import Licences
-from settlement.observations import Observation, Quarantined
-from settlement.observing import Counts, Observed, copied, copied_parked, observe, write_rows
+from settlement.observing import Counts, Observed, observe, write_rows
 from settlement.posted import keep_posted
-from settlement.preparing import Prepared, current, prepare, sales_of
-from settlement.readers import Report
-from settlement.sales import Sale
+from settlement.preparing import Prepared, current, prepare
+from settlement.report import Import
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -69,27 +66,28 @@ async def _run(
     engine: AsyncEngine, aside: AsyncConnection, storage: Storage, book_id: int, report: Import, told: Told
 ) -> Counts:
     """`aside` reads what is needed for the next chunk."""
-    done = Counts()
+    done, refused = Counts(), None
     try:
-        async with storage.local(Place("object", report.key)) as path:
-            if not report.rows_read:
-                await asyncio.to_thread(check, path, report, told)
-            async with aclosing(_chunks(aside, path, book_id, report)) as chunks:
-                async for chunk, prepared in chunks:
-                    async with engine.begin() as connection:
-                        its = await _post(connection, book_id, report, chunk, prepared)
-                    done = done.and_(its)
-                    told(Progress(False, chunk.last, chunk.bytes_read, report.size))
-    except (FileRefused, VideoFileNotFound) as refusal:
-        await _end(engine, book_id, report, "refused", {"code": refusal.code, "rule": str(refusal)})
-    else:
-        await _end(engine, book_id, report, "done", None)
+        async with (
+            storage.local(Place("object", report.key)) as path,
+            _ahead(aside, path, book_id, report, told) as ahead,
+        ):
+            while isinstance(found := await ahead.found(), _Ready):
+                async with engine.begin() as connection:
+                    its = await _post(connection, book_id, report, found, ahead)
+                done = done.and_(its)
+                told(Progress(False, found.chunk.last, found.chunk.bytes_read, report.size))
+            refused = found
+    except VideoFileNotFound as missing:
+        refused = Refused(missing.code, str(missing))
+    await _end(engine, book_id, report, refused)
     return done
 
 
-async def _end(engine: AsyncEngine, book_id: int, report: Import, state: str, failure: dict[str, str] | None) -> None:
+async def _end(engine: AsyncEngine, book_id: int, report: Import, refused: Refused | None) -> None:
     its = update(tables.imports).where(*_its(book_id, report.import_id))
-    ended = {"state": state, "failure": null() if failure is None else failure, "finished_at": func.now()}
+    state = ("refused", {"code": refused.code, "rule": refused.rule}) if refused else ("done", null())
+    ended = {"state": state[0], "failure": state[1], "finished_at": func.now()}
     async with engine.begin() as connection:
         await keep_posted(connection, book_id, report.import_id)
         await connection.execute(its.values(ended))
@@ -152,61 +150,60 @@ def _its(book_id: int, import_id: int) -> tuple[ColumnElement[bool], ...]:
 # Chunk by chunk ---------------------------------------------------------------------------------------------
 
 
-class _Chunk(NamedTuple):
-    """Rows after `after` up to `last`, as they are written down, and what they tell."""
-
-    after: int
-    last: int
-    bytes_read: int
-    observations: str
-    parked: str
-    parked_rows: int
-    sales: Sequence[Sale]
+class _Ready(NamedTuple):
+    chunk: Chunk
+    prepared: Prepared
 
 
-async def _chunks(
-    aside: AsyncConnection, path: Path, book_id: int, report: Import
-) -> AsyncGenerator[tuple[_Chunk, Prepared], None]:
-    """What is left of the file. The next chunk is read and prepared while this one is posted."""
+class _Ahead:
+    """Reads and prepares what comes next, while what came is posted."""
+
+    def __init__(self, following: Callable[[], Coroutine[Any, Any, _Ready | Refused | None]]) -> None:
+        self._following = following
+        self.go_on()
+
+    def go_on(self) -> None:
+        self._coming = asyncio.ensure_future(self._following())
+
+    async def found(self) -> _Ready | Refused | None:
+        """The next chunk; or that the file is refused, or null at its end."""
+        return await asyncio.shield(self._coming)
+
+    async def stop(self) -> None:
+        """Wait until nobody reads the file any more."""
+        await asyncio.wait([self._coming])
+
+
+@asynccontextmanager
+async def _ahead(aside: AsyncConnection, path: Path, book_id: int, report: Import, told: Told) -> AsyncIterator[_Ahead]:
     zone, licences = await calendar(aside, book_id), Licences(book_id)
-    with open_report(path, report) as opened:
-        left = _read_on(opened, book_id, report, zone)
+    with closing(said(path, report, book_id, zone)) as saying:
 
-        async def following() -> tuple[_Chunk, Prepared] | None:
-            chunk = await asyncio.to_thread(next, left, None)
-            return chunk and (chunk, await prepare(aside, book_id, chunk.sales, zone, licences))
+        async def following() -> _Ready | Refused | None:
+            while isinstance(it := await asyncio.to_thread(next, saying, None), Progress):
+                told(it)
+            if not isinstance(it, Chunk):
+                return it
+            return _Ready(it, await prepare(aside, book_id, it.sales, zone, licences))
 
-        coming = asyncio.ensure_future(following())
+        ahead = _Ahead(following)
         try:
-            while found := await coming:
-                coming = asyncio.ensure_future(following())
-                yield found
+            yield ahead
         finally:
-            await asyncio.wait([coming])  # the file is closed when nobody reads it any more
+            await ahead.stop()
 
 
-def _read_on(opened: Report, book_id: int, report: Import, zone: ZoneInfo) -> Iterator[_Chunk]:
-    after, number_of = report.rows_read, operator.attrgetter("row_no")
-    of = book_id, report.import_id
-    rows = (row for row in judged(opened, report.as_of) if row.row_no > after)
-    while chunk := list(islice(rows, CHUNK)):
-        last = number_of(chunk[-1])
-        parked = [row for row in chunk if isinstance(row, Quarantined)]
-        seen = [row for row in chunk if isinstance(row, Observation)]
-        texts = copied(of, seen), copied_parked(of, parked)
-        yield _Chunk(after, last, opened.bytes_read, *texts, len(parked), sales_of(seen, report, zone))
-        after = last
-
-
-async def _post(connection: AsyncConnection, book_id: int, report: Import, chunk: _Chunk, prepared: Prepared) -> Counts:
+async def _post(connection: AsyncConnection, book_id: int, report: Import, ready: _Ready, ahead: _Ahead) -> Counts:
     """Raises ImportRunning where another run has come further."""
+    chunk = ready.chunk
     await take_turn(connection, book_id)
     imports, its = tables.imports, _its(book_id, report.import_id)
     left = select(imports.c.rows_read).where(*its).with_for_update()
     if await connection.scalar(left) != chunk.after:
         raise ImportRunning("import", report.import_id)
     await write_rows(connection, chunk.observations, chunk.parked)
-    placed = await current(connection, book_id, prepared)
+    ahead.go_on()  # not before, for the rows go to the server by many small steps, each of which would have to wait
+    placed = await current(connection, book_id, ready.prepared)
     observed = await observe(connection, book_id, report.import_id, chunk.after + 1, chunk.last, placed)
     await accrue_observed(connection, book_id, report, chunk.after + 1, observed)
     values = {

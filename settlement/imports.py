@@ -10,7 +10,7 @@ import io
 from collections.abc import AsyncIterator
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
@@ -24,46 +24,10 @@ from media.storage import Storage
 from settlement import tables
 from settlement.errors import ImportNotFound, UnknownAsOf, UnreadableFile, WrongAsOf
 from settlement.readers import FORMATS, Report, read
-
-OnFault = Literal["park", "refuse"]
-"""What becomes of a file with rows that can't be read: the others go on, or it is refused whole."""
+from settlement.report import Import, ImportFailure, OnFault
 
 _USUAL_ZONES = {form.name: form.usual_zone for form in FORMATS}
 _BLOCK = 4 * 1024 * 1024
-
-
-class ImportFailure(Struct, frozen=True):
-    """Why a report was refused: a stable code, and the sentence for people."""
-
-    code: str
-    rule: str
-
-
-class Import(Struct, frozen=True):
-    """A report's file. `rows_read` and `bytes_read` tell how far it is; `changed` are the sales that came or moved.
-
-    `as_of` is the moment of which the report tells, `zone` where its times without a zone are from.
-    """
-
-    import_id: int
-    name: str
-    sha256: str
-    size: int
-    key: str
-    format: str
-    columns: tuple[str, ...]
-    as_of: datetime
-    zone: str
-    on_fault: OnFault
-    state: Literal["reading", "done", "refused"]
-    rows_read: int
-    bytes_read: int
-    parked: int
-    changed: int
-    failure: ImportFailure | None
-    created_by: str
-    created_at: datetime
-    finished_at: datetime | None
 
 
 class ParkedRow(Struct, frozen=True):

@@ -4,16 +4,15 @@ Rows travel by COPY, as text made for the whole chunk at once; sales follow from
 itself. Every statement costs the same however many sales the book has.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.arrays import array, driver, planned
-from settlement.observations import Observation, Quarantined
 from settlement.placing import Placed
-from settlement.sales import Sale
+from settlement.sale import Sale
 
 
 class Counts(NamedTuple):
@@ -50,60 +49,8 @@ _COPY_OBSERVATIONS = """
 _COPY_PARKED = "COPY settlement.parked_rows (book_id, import_id, row_no, rule, column_name, value, raw) FROM STDIN"
 
 
-def copied(of: tuple[int, int], rows: Sequence[Observation]) -> str:
-    """Observations of (book, import) as COPY reads them.
-
-    No text of a row can hold NUL, so NUL and a letter stand for what must not be escaped, until all is.
-    """
-    return _escaped(_observed(f"{of[0]}\0t{of[1]}\0t", row) for row in rows)
-
-
-def _observed(head: str, row: Observation) -> str:
-    placed = row.placed_at.isoformat() if row.placed_at else _NULL
-    settled = row.settled_at.isoformat() if row.settled_at else _NULL
-    texts = "\0t".join((
-        row.marketplace, row.order, row.line, row.currency, row.product, row.platform or _NULL, row.handle or _NULL,
-        row.content_id or _NULL, row.tracking_id or _NULL, row.territory or _NULL,
-    ))  # fmt: skip
-    return (
-        f"{head}{row.row_no}\0t{row.quantity}\0t{row.refunded}\0t{row.gmv}\0t{row.net_gmv}\0t{row.estimated}"
-        f"\0t{row.actual}\0t{row.due}\0t{row.state}\0t{placed}\0t{settled}\0t{texts}\0t{_array(row.raw)}\0n"
-    )
-
-
-def copied_parked(of: tuple[int, int], rows: Sequence[Quarantined]) -> str:
-    """Rows that could not be read, likewise."""
-    return _escaped(
-        f"{of[0]}\0t{of[1]}\0t{row.row_no}\0t{row.rule}\0t{_NULL if row.column is None else row.column}"
-        f"\0t{_NULL if row.text is None else row.text}\0t{_array(row.raw)}\0n"
-        for row in rows
-    )
-
-
-_NULL = "\0N"
-
-
-def _array(raw: tuple[str, ...]) -> str:
-    joined = "\0,".join(raw)
-    if "\\" in joined or '"' in joined:
-        joined = joined.replace("\\", "\\\\").replace('"', '\\"')
-    return f"\0{{{joined}\0}}" if raw else "\0e"
-
-
-def _escaped(rows: Iterator[str]) -> str:
-    said = "".join(rows)
-    for sign, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        if sign in said:
-            said = said.replace(sign, escape)
-    for mark, sign in (
-        ("\0t", "\t"), ("\0n", "\n"), ("\0,", '","'), ("\0{", '{"'), ("\0}", '"}'), ("\0N", "\\N"), ("\0e", "{}"),
-    ):  # fmt: skip
-        said = said.replace(mark, sign)
-    return said
-
-
-async def write_rows(connection: AsyncConnection, observations: str, parked: str) -> None:
-    """Texts made by `copied` and `copied_parked`."""
+async def write_rows(connection: AsyncConnection, observations: bytes, parked: bytes = b"") -> None:
+    """Texts made by `settlement.copying`, in UTF-8."""
     cursor = (await driver(connection)).cursor()
     for statement, rows in ((_COPY_OBSERVATIONS, observations), (_COPY_PARKED, parked)):
         if rows:

@@ -12,7 +12,7 @@ from settlement.arrays import array
 from settlement.attribution import Attribution
 from settlement.holds import Holds, load_holds
 from settlement.positions import NOWHERE, Agreement, Earned, Place, lines_of, place_of, suspended
-from settlement.sales import Sale
+from settlement.sale import Sale
 
 _NO_PLACE = Place(NOWHERE)
 

@@ -15,8 +15,7 @@ from ledger.money import parse_rate, portion
 from ledger.waterfalls import Waterfall
 from licensing.terms import AGENCY, CLIPPER, HOST, PLATFORM, Terms
 from settlement.holds import Hold
-
-Stage = Literal["held", "available", "frozen"]
+from settlement.sale import Stage
 
 DEFERRED_FEE = "liabilities:deferred-fee"
 FEE_INCOME = "income:platform-fee"

@@ -7,21 +7,16 @@ in between, the transaction would have found the same. Else, and where streams w
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.attribution import attribute
-from settlement.imports import Import
 from settlement.licences import Licences, State, state_of
-from settlement.observations import Observation
 from settlement.placing import Placed, load_places
-from settlement.sales import Sale
-
-_UNNUMBERED = 0
-"""Of a sale that is not written yet."""
+from settlement.sale import Sale
 
 
 class Prepared(NamedTuple):
@@ -30,40 +25,6 @@ class Prepared(NamedTuple):
     placed: Sequence[Placed]
     zone: ZoneInfo
     state: State | None
-
-
-def sales_of(rows: Iterable[Observation], report: Import, zone: ZoneInfo) -> list[Sale]:
-    """The sales that rows tell of, if they are new; of a line that is told twice, as the later row tells it. `zone` is
-    that of the book's calendar.
-    """
-    sales = {}
-    for row in rows:
-        sold_at = row.placed_at or report.as_of
-        sales[row.order, row.line, row.marketplace] = Sale(
-            _UNNUMBERED,
-            row.marketplace,
-            row.order,
-            row.line,
-            report.as_of,
-            report.sha256,
-            report.import_id,
-            row.row_no,
-            row.currency,
-            row.product,
-            row.gmv,
-            row.net_gmv,
-            row.due,
-            row.state,
-            row.platform,
-            row.handle,
-            row.content_id,
-            row.tracking_id,
-            row.territory,
-            sold_at,
-            sold_at.astimezone(zone).date(),
-            row.settled_at,
-        )
-    return list(sales.values())
 
 
 async def prepare(

@@ -12,14 +12,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from settlement.checking import CHUNK, checked, judged
+from settlement.copying import copied
 from settlement.importing import accrue_observed, calendar, take_turn
-from settlement.imports import Import, Request, described, digest_of, find_file, opened
+from settlement.imports import Request, described, digest_of, find_file, opened
 from settlement.licences import Licences
 from settlement.observations import Observation, Quarantined
-from settlement.observing import Counts, copied, observe, write_rows
+from settlement.observing import Counts, observe, write_rows
 from settlement.posted import Amount, posted_by
-from settlement.preparing import prepare, sales_of
+from settlement.preparing import prepare
 from settlement.readers import read
+from settlement.report import Import
+from settlement.sale import sales_of
 
 MOST_ROWS = 50_000
 """Of a longer file only so many are looked at: a preview holds what it would post for as long as it takes."""
@@ -110,7 +113,7 @@ async def _tried(connection: AsyncConnection, book_id: int, report: Import, rows
     await take_turn(connection, book_id)
     values = {name: getattr(report, name) for name in ("name", "sha256", "size", "format", "as_of", "zone", "on_fault")}
     await connection.execute(_INSERT, {"book": book_id, "number": _NUMBER, "columns": list(report.columns), **values})
-    await write_rows(connection, copied((book_id, _NUMBER), rows), "")
+    await write_rows(connection, copied((book_id, _NUMBER), rows).encode())
     zone = await calendar(connection, book_id)
     sales = sales_of(rows, report, zone)
     prepared = await prepare(connection, book_id, sales, zone, Licences(book_id))

@@ -4,71 +4,16 @@ Newest is by the report's as-of, then by its file's hash, then by row: not by ar
 order, overlap or come again leave every sale with the same facts.
 """
 
-from datetime import date, datetime
+from datetime import date
 
 from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement import tables
-from settlement.attribution import Rule
 from settlement.errors import SaleNotFound
 from settlement.observations import State
-from settlement.positions import Stage
-
-
-class Sale(Struct, frozen=True, gc=False):
-    """An order line: its facts, whose it is, and where it stands in the books.
-
-    Amounts are in minor units of `currency`. `rule` and what follows it to `reason` are the attribution; without a
-    rule the sale is in suspense, and `reason` says why. From `change_no` on: what is posted; see the table.
-    """
-
-    sale_id: int
-    marketplace: str
-    order_no: str
-    line_no: str
-    as_of: datetime
-    sha256: str
-    import_id: int
-    row_no: int
-    currency: str
-    product: str
-    gmv: int
-    net_gmv: int
-    due: int
-    state: State
-    platform: str | None
-    handle: str | None
-    content_id: str | None
-    tracking_id: str | None
-    territory: str | None
-    sold_at: datetime
-    sold_on: date
-    settled_at: datetime | None
-    rule: Rule | None = None
-    confidence: int = 0
-    grant_id: int | None = None
-    clipper_id: int | None = None
-    submission_id: int | None = None
-    offer_id: int | None = None
-    version_no: int | None = None
-    reason: str | None = None
-    change_no: int = 0
-    posted: int = 0
-    suspense: int = 0
-    platform_part: int = 0
-    agency_part: int = 0
-    host_part: int = 0
-    clipper_part: int = 0
-    agency_id: int | None = None
-    tier: int = 0
-    fee_earned: bool = False
-    stage: Stage = "held"
-    reserved: int = 0
-    release_on: date | None = None
-    reserve_until: date | None = None
-
+from settlement.sale import Sale, Stage
 
 _COLUMNS = [tables.sales.c[name] for name in Sale.__struct_fields__]
 

@@ -20,7 +20,8 @@ from ledger.periods import format_period
 from ledger.periods import next_month as next_month
 from ledger.splits import true_up
 from licensing.terms import CLIPPER, HOST, Terms, decode
-from settlement.positions import Stage, clipper_party, party_account
+from settlement.positions import clipper_party, party_account
+from settlement.sale import Stage
 from settlement.tables import true_ups
 
 _RELEASE: tuple[tuple[Stage, int], ...] = (("held", 1), ("available", -1))

@@ -14,7 +14,7 @@ from settlement.attribution import Attribution
 from settlement.observing import FACTS, OBSERVED
 from settlement.placing import Placed
 from settlement.positions import Place
-from settlement.sales import Sale
+from settlement.sale import Sale
 
 
 class Change(Struct, frozen=True, gc=False):

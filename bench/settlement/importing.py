@@ -8,9 +8,11 @@ file into a table of one column of text.
 """
 
 import asyncio
+import os
 import random
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -49,7 +51,7 @@ _TERMS = Terms(
 
 class ImportingCosts(NamedTuple):
     """Lines a second of the first import, of the same file again, and of the same lines as a later day tells them; the
-    first against COPY; the process's peak memory; and the seconds a line of all against those of a hundredth.
+    first against COPY; the peak memory of the processes; and the seconds a line of all against those of a hundredth.
     """
 
     import_lines_per_s: float
@@ -96,9 +98,11 @@ async def measure_importing(on: Ground, folder: Path, lines: int = LINES) -> Imp
         storage = Storage((folder / "objects").as_uri())
         small, large = [await opened_book(engine, on, _DATABASE, name) for name in ("small", "large")]
         _, beginning = await imported(engine, storage, small, first, DAY)
-        _reset_peak()
+        peak = _Peak()
+        watching = asyncio.ensure_future(peak.watch())
         done, took = await imported(engine, storage, large, path, DAY)
-        peak = _peak_mib()
+        watching.cancel()
+        high = peak.mib
         assert (done.new, done.report.parked) == (lines, 0)
         await _check(engine, large)
         again, reimported = await imported(engine, storage, large, path, DAY)
@@ -107,7 +111,7 @@ async def measure_importing(on: Ground, folder: Path, lines: int = LINES) -> Imp
         assert (later.new, later.changed, later.unchanged) == (0, 0, lines)
         copied = _copied(on, path)
     growth = (took / lines) / (beginning / (lines // 100))
-    return ImportingCosts(lines / took, copied / took, peak, lines / reimported, lines / told, growth)
+    return ImportingCosts(lines / took, copied / took, high, lines / reimported, lines / told, growth)
 
 
 async def imported(
@@ -151,13 +155,39 @@ def _copied(on: Ground, path: Path) -> float:
         return time.perf_counter() - start
 
 
-def _reset_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
+class _Peak:
+    """Of this process since it began, and of those that it has started while they live, in MiB."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_text("5")
+        self._readers = 0.0
+
+    async def watch(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            self._readers = max(self._readers, await asyncio.to_thread(_children_mib))
+            await asyncio.sleep(0.2)
+
+    @property
+    def mib(self) -> float:
+        return _high_mib(Path("/proc/self")) + self._readers
 
 
-def _peak_mib() -> float:
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+def _children_mib() -> float:
+    return sum(map(_high_mib, filter(_is_child, Path("/proc").glob("[0-9]*"))))
+
+
+def _is_child(process: Path) -> bool:
+    with suppress(OSError):
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1]) == os.getpid()
+    return False
+
+
+def _high_mib(process: Path) -> float:
+    with suppress(OSError):
+        lines = (process / "status").read_text().splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0) / 1024
+    return 0.0
 
 
 # The book ---------------------------------------------------------------------------------------------------

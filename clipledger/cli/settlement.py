@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from settlement.balances import Balances
     from settlement.checking import Progress as Far
     from settlement.importing import Imported
-    from settlement.imports import Import, Request
+    from settlement.imports import Request
     from settlement.posted import Amount
     from settlement.previewing import Preview
+    from settlement.report import Import
 
 _CONNECTIONS = 2
 """One holds the import, the other writes."""

@@ -27,7 +27,8 @@ from settlement.imports import Request, begin_import
 from settlement.posted import Amount, posted_by
 from settlement.previewing import preview
 from settlement.resolutions import resolve
-from settlement.sales import Chosen, Sale, list_sales
+from settlement.sale import Sale
+from settlement.sales import Chosen, list_sales
 from settlement.settling import settle_due
 from settlement.suspense import groups, list_suspended
 

@@ -14,11 +14,12 @@ from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from media.storage import Storage
 from settlement import imports, previewing
 from settlement.api.scopes import IMPORT, READ
-from settlement.imports import Import, OnFault, ParkedRow
+from settlement.imports import ParkedRow
 from settlement.parked import SettledRows, settle_rows
 from settlement.posted import Amount, posted_by
 from settlement.previewing import Preview
 from settlement.reasons import MOST_REASON
+from settlement.report import Import, OnFault
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes. What is longer is imported on the command line."""

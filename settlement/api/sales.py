@@ -16,9 +16,9 @@ from settlement import explaining, pushing, sales
 from settlement.api.scopes import IMPORT, PARTY_READ, READ
 from settlement.explaining import Explained
 from settlement.observations import State
-from settlement.positions import Stage
 from settlement.pushing import MOST_EVENTS, Pushed, SaleEvent
-from settlement.sales import Chosen, Sale
+from settlement.sale import Sale, Stage
+from settlement.sales import Chosen
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes; 5,000 events with all that can be said of them fit."""

@@ -6,7 +6,7 @@ that was refused.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -37,12 +37,18 @@ _LAST_DAY = re.compile(r"to ([0-9]{2})-([0-9]{2})-(20[0-9]{2})")
 
 
 class Report:
-    """A file that is being read. `rows` can be taken once; memory grows by 100 bytes a line, to know repeated ones."""
+    """A file that is being read. `rows` can be taken once.
+
+    Memory grows by 100 bytes a line to know those that an earlier row described otherwise. Their numbers are in
+    `repeated`; who reads the file again tells them to `read`, and that reading remembers nothing.
+    """
 
     file: BinaryIO | None = None
     """The file, if `read` opened it."""
 
-    def __init__(self, source: Source, layout: Layout, rows: Iterator[Row], as_of: date | None) -> None:
+    def __init__(
+        self, source: Source, layout: Layout, rows: Iterator[Row], as_of: date | None, repeated: Set[int] | None
+    ) -> None:
         self.format = layout.format.name
         self.container = source.container
         self.columns = tuple(storable(name.strip()) for name in layout.header)
@@ -50,7 +56,9 @@ class Report:
         self.notes = tuple(layout.notes)
         """What a person should know: columns that are absent, sheets that are not read."""
         self._source = source
-        self.rows: Iterator[Observation | Quarantined] = _read(source, layout, rows)
+        lines = _Remembered() if repeated is None else _Told(repeated)
+        self.repeated = lines.repeated
+        self.rows: Iterator[Observation | Quarantined] = _read(source, layout, rows, lines)
 
     @property
     def bytes_read(self) -> int:
@@ -70,18 +78,26 @@ class Report:
         self.close()
 
 
-def read(file: BinaryIO | Path, *, name: str, zone: ZoneInfo | None = None, currency: str | None = None) -> Report:
+def read(
+    file: BinaryIO | Path,
+    *,
+    name: str,
+    zone: ZoneInfo | None = None,
+    currency: str | None = None,
+    repeated: Set[int] | None = None,
+) -> Report:
     """The report in a file; its rows are read as they are taken. A spreadsheet's file must allow seeking.
 
     `name` is what the file is called: a date in it says what day the report is of, if the file itself does not.
     `zone` is where times without one are from, by default the marketplace's usual; `currency` that of Amazon's
-    amounts, if it is not the one that the header's sign usually stands for. Raises FileRefused.
+    amounts, if it is not the one that the header's sign usually stands for. `repeated` are those of the same file that
+    was read to its end before. Raises FileRefused.
     """
     if not isinstance(file, Path):
-        return _opened(file, name, zone, currency)
+        return _opened(file, name, zone, currency, repeated)
     opened = file.open("rb")
     try:
-        report = _opened(opened, name, zone, currency)
+        report = _opened(opened, name, zone, currency, repeated)
     except BaseException:
         opened.close()
         raise
@@ -89,13 +105,15 @@ def read(file: BinaryIO | Path, *, name: str, zone: ZoneInfo | None = None, curr
     return report
 
 
-def _opened(file: BinaryIO, name: str, zone: ZoneInfo | None, currency: str | None) -> Report:
+def _opened(
+    file: BinaryIO, name: str, zone: ZoneInfo | None, currency: str | None, repeated: Set[int] | None
+) -> Report:
     source = _source(file)
     layout, rows = _header(source, zone)
     rows, style = _styled(layout, rows)
     layout = replace(layout, style=style, nulls=layout.format.nulls, currency=currency)
     layout.notes.extend(source.notes)
-    return Report(source, layout, rows, _as_of(layout.title, source.facts.get("as_of", ""), name))
+    return Report(source, layout, rows, _as_of(layout.title, source.facts.get("as_of", ""), name), repeated)
 
 
 def _source(file: BinaryIO) -> Source:
@@ -171,9 +189,10 @@ def _as_of(title: str, fact: str, name: str) -> date | None:
     return None
 
 
-def _read(source: Source, layout: Layout, rows: Iterator[Row]) -> Iterator[Observation | Quarantined]:
+def _read(
+    source: Source, layout: Layout, rows: Iterator[Row], lines: "_Remembered | _Told"
+) -> Iterator[Observation | Quarantined]:
     row_of, width = layout.format.reader(layout), len(layout.header)
-    seen: dict[int, int] = {}
     row_no = 0
     for row in rows:
         if isinstance(row, list):
@@ -188,10 +207,8 @@ def _read(source: Source, layout: Layout, rows: Iterator[Row]) -> Iterator[Obser
         cells = tuple(row)
         spoilt = _undecodable(row_no, cells, layout) if source.suspicious else None
         found = spoilt or _understood(row_of, row_no, cells, layout)
-        if isinstance(found, Observation):
-            content = _content(found)
-            if seen.setdefault(hash((found.order, found.line, found.marketplace)), content) != content:
-                found = Quarantined(row_no, None, None, _REPEATED, cells, found.identity)
+        if isinstance(found, Observation) and lines.repeats(found):
+            found = Quarantined(row_no, None, None, _REPEATED, cells, found.identity)
         yield found
 
 
@@ -218,16 +235,6 @@ def _understood(row_of: RowReader, row_no: int, cells: tuple[str, ...], layout: 
         raise MixedNumbers(f"row {row_no}", mixed.value) from None
 
 
-_REPEATED: Final = "an earlier row of this file says otherwise of the same line"
-
-
-def _content(found: Observation) -> int:
-    return hash((
-        found.currency, found.product, found.quantity, found.refunded, found.gmv, found.net_gmv, found.estimated,
-        found.actual, found.state, found.handle, found.content_id,
-    ))  # fmt: skip
-
-
 def _misshapen(row_no: int, row: Row, layout: Layout) -> Quarantined:
     if isinstance(row, Broken):
         column = None if row.column is None or row.column >= len(layout.header) else layout.header[row.column].strip()
@@ -244,3 +251,46 @@ def _undecodable(row_no: int, cells: tuple[str, ...], layout: Layout) -> Quarant
     rule = "holds bytes or characters that are no text"
     column = storable(layout.header[place].strip())
     return Quarantined(row_no, column, storable(cells[place]), rule, tuple(storable(cell) for cell in cells))
+
+
+# Lines that are told again ------------------------------------------------------------------------------------
+
+_REPEATED: Final = "an earlier row of this file says otherwise of the same line"
+
+
+class _Remembered:
+    """What each line was told of first."""
+
+    def __init__(self) -> None:
+        self.repeated = set[int]()
+        self._first: dict[int, int] = {}
+
+    def repeats(self, row: Observation) -> bool:
+        """Whether an earlier row says otherwise."""
+        content = _short(_content(row))
+        if self._first.setdefault(_short(row.identity), content) == content:
+            return False
+        self.repeated.add(row.row_no)
+        return True
+
+
+class _Told:
+    """Which they are is known."""
+
+    def __init__(self, repeated: Set[int]) -> None:
+        self.repeated = repeated
+
+    def repeats(self, row: Observation) -> bool:
+        return row.row_no in self.repeated
+
+
+def _content(row: Observation) -> tuple[object, ...]:
+    return (
+        row.currency, row.product, row.quantity, row.refunded, row.gmv, row.net_gmv, row.estimated, row.actual,
+        row.state, row.handle, row.content_id,
+    )  # fmt: skip
+
+
+def _short(told: tuple[object, ...]) -> int:
+    """What stands for it, of 60 bits: an integer of more takes half as much memory again."""
+    return hash(told) & 0xFFF_FFFF_FFFF_FFFF

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.balances import trial_balance
 from media.storage import Storage
 from settlement.importing import Imported, run_import
-from settlement.imports import Import, Request, begin_import
+from settlement.imports import Request, begin_import
+from settlement.report import Import
 from tests.licensing.house import Granted, Host, NewGrant, NewHost
 
 _SALES = text("""

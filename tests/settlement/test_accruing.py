@@ -18,7 +18,7 @@ from ledger.periods import lock_period
 from ledger.splits import Share, SplitRule, Take, Tier
 from licensing.tables import claims
 from settlement.positions import Standing, lines_of
-from settlement.sales import Sale
+from settlement.sale import Sale
 from tests.licensing.house import TERMS, Granted, Host, NewGrant
 from tests.settlement.till import NOON, TODAY, Till, by, facts, publish
 

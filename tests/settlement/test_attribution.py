@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.splits import Share, SplitRule
 from licensing.tables import grant_changes, publications, terms_versions
 from settlement.attribution import Attribution, attribute
-from settlement.sales import Sale
+from settlement.sale import Sale
 from settlement.tables import resolutions
 from tests.licensing import reels
 from tests.licensing.house import TERMS, Granted, Host, NewClipper, NewGrant, NewHost, NewOffer

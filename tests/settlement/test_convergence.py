@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from settlement import importing
+from settlement import chunks, importing
 from tests.settlement.desk import Desk
 from tests.settlement.market import DAYS, Told, export, market
 
@@ -53,7 +53,7 @@ async def test_what_is_due_is_what_the_marketplace_owes(desk: Desk) -> None:
 async def test_any_order_overlap_and_repetition_ends_in_the_same_books(
     desk: Desk, twin: Desk, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 9 + seed)
+    monkeypatch.setattr(chunks, "CHUNK", 9 + seed)
     for content, day in reports(seed, desk):
         await desk.read(content, day)
     await read_in_order(twin)
@@ -65,7 +65,7 @@ async def test_runs_that_break_off_between_and_within_chunks_end_in_the_same_boo
     desk: Desk, twin: Desk, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
-    monkeypatch.setattr(importing, "CHUNK", 7)
+    monkeypatch.setattr(chunks, "CHUNK", 7)
     _break_off(monkeypatch, chance)
     broken = 0
     for content, day in reports(seed, desk):

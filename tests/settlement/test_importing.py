@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import text
 
-from settlement import importing, posted
+from settlement import chunks, posted
 from settlement.errors import ImportRunning, UnknownAsOf, UnknownFormat, WrongAsOf
 from settlement.imports import Request, list_parked
 from settlement.posted import posted_by, posted_in_short
@@ -101,7 +101,7 @@ async def test_a_file_may_be_refused_whole_for_one_row_and_then_be_read_otherwis
 
 
 async def test_nothing_is_posted_of_a_file_that_breaks_off(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 5)
+    monkeypatch.setattr(chunks, "CHUNK", 5)
     content = export([line(number, desk.handles[0]) for number in range(1, 30)]) + b'shop,"O-30'
     done = await desk.read(content, DAY)
     assert (done.report.state, done.report.failure and done.report.failure.code) == ("refused", "truncated-file")
@@ -160,7 +160,7 @@ async def test_lines_from_after_the_reports_day_are_parked_and_a_file_of_them_is
 
 
 async def test_of_two_runs_at_once_one_works_and_the_other_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 5)
+    monkeypatch.setattr(chunks, "CHUNK", 5)
     report = await desk.begun(export(market(3, 60, desk.handles)[DAYS[2]]), DAYS[2])
     runs = await asyncio.gather(*(desk.run(report.import_id) for _ in range(2)), return_exceptions=True)
     assert sorted(type(run).__name__ for run in runs) == [ImportRunning.__name__, "Imported"]
@@ -168,7 +168,7 @@ async def test_of_two_runs_at_once_one_works_and_the_other_is_told(desk: Desk, m
 
 
 async def test_reports_read_at_the_same_time_take_turns(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 7)
+    monkeypatch.setattr(chunks, "CHUNK", 7)
     days = market(4, 60, desk.handles)
     begun = [await desk.begun(export(days[day]), day) for day in DAYS]
     await asyncio.gather(*(desk.run(report.import_id) for report in begun))

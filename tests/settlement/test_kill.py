@@ -5,12 +5,17 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from clipledger.database import DatabaseUrls
+from settlement import chunks
 from settlement.errors import ImportRunning
-from settlement.imports import Import
+from settlement.report import Import
 from tests.settlement.desk import Desk
 from tests.settlement.market import DAYS, export, market
 
@@ -18,10 +23,10 @@ _RUN = """
 import asyncio, sys
 from clipledger.database import create_engine
 from media.storage import Storage
-from settlement import importing
+from settlement import chunks, importing
 
 async def run(url, storage, book_id, import_id):
-    importing.CHUNK = 4
+    chunks.CHUNK, chunks.LARGE = 4, int(sys.argv[5])
     engine = create_engine(url)
     print("ready", flush=True)
     await importing.run_import(engine, Storage(storage), book_id, import_id)
@@ -30,8 +35,11 @@ asyncio.run(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
 """
 
 
-def started(urls: DatabaseUrls, storage: str, desk: Desk, report: Import) -> subprocess.Popen[bytes]:
-    arguments = (urls.app, storage, str(desk.book_id), str(report.import_id))
+def started(
+    urls: DatabaseUrls, storage: str, desk: Desk, report: Import, large: int = chunks.LARGE
+) -> subprocess.Popen[bytes]:
+    """`large`: bytes of a file that is read by a process of its own."""
+    arguments = (urls.app, storage, str(desk.book_id), str(report.import_id), str(large))
     process = subprocess.Popen([sys.executable, "-c", _RUN, *arguments], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -69,6 +77,48 @@ async def test_killed_again_and_again_it_ends_in_the_same_books(
     await finished(desk, report)
     await twin.read(export(lines), DAYS[-1])
     assert await desk.state() == await twin.state()
+
+
+async def test_the_process_that_reads_for_a_killed_one_ends_with_it(
+    desk: Desk, twin: Desk, urls: DatabaseUrls, storage_url: str
+) -> None:
+    lines = market(12, 1500, desk.handles)[DAYS[-1]]
+    report = await desk.begun(export(lines), DAYS[-1])
+    process = started(urls, storage_url, desk, report, large=0)
+    await until(lambda: left(desk, report))
+    [reader] = children(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    await until(lambda: asyncio.to_thread(lambda: not is_alive(reader)))
+    assert 0 < await left(desk, report) < len(lines)
+    await finished(desk, report)
+    await twin.read(export(lines), DAYS[-1])
+    assert await desk.state() == await twin.state()
+
+
+async def until(reached: Callable[[], Awaitable[object]]) -> None:
+    for _ in range(1000):
+        if await reached():
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("waited for twenty seconds in vain")
+
+
+def children(pid: int) -> list[int]:
+    """The living ones."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                found.append(int(process.name))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    with suppress(OSError):
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 async def finished(desk: Desk, report: Import) -> None:

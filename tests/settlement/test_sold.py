@@ -15,7 +15,7 @@ from settlement.lately import EVERY
 from settlement.reports.books import month_before, year_before
 from settlement.reports.overview import days_sold, recently_sold
 from settlement.reports.performance import Asked, By, performance, performance_lately
-from settlement.sales import Sale
+from settlement.sale import Sale
 from settlement.sold import refresh_sold
 from tests.licensing.house import Granted, Host, NewGrant, NewHost
 from tests.settlement.shop import in_sql

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ledger.balances import trial_balance
 from licensing.tables import publications, submissions
 from settlement.accruing import Accrued, Event, accrue
-from settlement.sales import Sale
+from settlement.sale import Sale
 from settlement.tables import accruals, sales
 from tests.licensing.house import Granted, Host
 

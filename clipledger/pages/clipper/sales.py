@@ -17,7 +17,7 @@ from ledger.splits import Split, evaluate
 from licensing.grants import Grant, find_grant
 from licensing.offers import TermsVersion, find_terms
 from settlement.explaining import book_of_own, explain_own
-from settlement.sales import Sale
+from settlement.sale import Sale
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from licensing.names import names_of_parties, offers_of_grants, titles_of_clips
 from licensing.offers import TermsVersion, find_terms
 from settlement.explaining import explain
 from settlement.positions import agency_party, clipper_party
-from settlement.sales import Sale
+from settlement.sale import Sale
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from clipledger.pages.clipper.totals import Ahead, Release, forecast
 from settlement.payouts.days import PayDays
 from settlement.payouts.schedules import Plan, set_schedule
 from settlement.payouts.tables import payout_accounts
-from settlement.sales import Sale
+from settlement.sale import Sale
 from tests.clipledger.pages.visitor import Shown, visiting
 from tests.licensing.house import SPLIT, TERMS, Clipper, Granted, Host, NewClipper, NewGrant, NewHost
 from tests.settlement.books import Closer

@@ -13,8 +13,7 @@ from ledger.splits import Tier
 from licensing.certificates.numbers import printed
 from licensing.terms import AGENCY, CLIPPER, HOST, PLATFORM
 from settlement.accruing import Cause
-from settlement.attribution import Rule
-from settlement.sales import Sale
+from settlement.sale import Rule, Sale
 from settlement.statements import drafting
 from settlement.statements.papers import Whole
 from tests.clipledger.pages.visitor import Shown, visiting

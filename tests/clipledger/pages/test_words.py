@@ -13,7 +13,7 @@ from clipledger.timetable import Outcome
 from licensing.claim_rules import GROUNDS
 from licensing.states import MACHINES
 from licensing.vocabulary import PLATFORMS
-from settlement.imports import Import
+from settlement.report import Import
 
 SHOWN = {"State", "Kind", "Matter", "Role", "Side", "Stage", "TheirKind", "RailName", "Disclosed", "Standing"}
 """Names of vocabularies whose words pages show."""
