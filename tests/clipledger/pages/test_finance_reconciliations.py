@@ -1,14 +1,17 @@
 """Reconciliation on finance's pages: from the bank's file to the signature."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from media.storage import Storage
 from settlement.reconciliation.overview import kinds_of, matched_shares
+from settlement.remittances import NewRemittance, record_remittances
 from tests.clipledger.front_door import NewPerson, Person
 from tests.clipledger.pages.visitor import Shown, Visitor, visiting
 from tests.licensing.house import NewHost
@@ -167,6 +170,24 @@ async def test_a_payment_is_recorded_after_the_page_has_said_of_whom_and_how_muc
     async with visiting(app, finance, language="zh") as visitor:
         page = await visitor.get(place(office), show="remittances", **told, amount="12.50", account="bank")
         assert "抖音 于" in page.form("remittance").get_text()
+
+
+@pytest.mark.parametrize(
+    ("language", "description", "cause"),
+    [("en", "Paid by Douyin: R1", "A payment by Douyin R1"), ("zh", "抖音 回款：R1", "抖音 R1 的回款")],
+)
+async def test_an_entry_calls_the_marketplace_that_has_paid_as_it_calls_itself(
+    app: Litestar, office: Office, finance: Person, language: str, description: str, cause: str
+) -> None:
+    its = {"marketplace": "douyin", "currency": "CNY", "amount": 500, "received_on": date(2026, 10, 20)}
+    new = msgspec.convert({**its, "account": "assets:bank", "reference": "R1"}, NewRemittance)
+    await office.book(500, account="assets:marketplace:douyin")
+    async with office.engine.begin() as connection:
+        (made,) = await record_remittances(connection, office.book_id, "test", [new])
+    async with visiting(app, finance, language=language) as visitor:
+        page = await visitor.get(f"/books/{office.host.book}/finance/ledger/entries/{made.entry_id}")
+        assert description in page.text
+        assert cause in page.text
 
 
 async def test_the_board_of_nothing_and_of_who_may_only_look(
