@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,6 +49,14 @@ class Followed(Struct, frozen=True):
 
     resolution: Resolution
     moved: int
+
+
+class Clearing(Struct, frozen=True):
+    """Sales of one currency that are in suspense and that a resolution would be about; `amount` is in minor units."""
+
+    currency: str
+    sales: int
+    amount: int
 
 
 # Deciding ---------------------------------------------------------------------------------------------------
@@ -182,6 +190,16 @@ async def list_resolutions(
     return [Resolution(*row) for row in rows]
 
 
+async def would_clear(connection: AsyncConnection, book_id: int, matches: str) -> list[Clearing]:
+    """What is in suspense of all that a resolution would be about, by currency; whether its grant covers them, only
+    attribution will tell. Raises InvalidResolution.
+    """
+    its = tables.sales.c
+    asked = await _asked(connection, book_id, checked(matches), its.rule.is_(None), its.suspense != 0)
+    rows = await connection.execute(text(_CLEARED.format(asked.condition)), {"book": book_id, **asked.parameters})
+    return [Clearing(row.currency, row.sales, int(row.amount)) for row in rows]
+
+
 # Following --------------------------------------------------------------------------------------------------
 
 
@@ -214,28 +232,27 @@ async def _sweep(connection: AsyncConnection, book_id: int, resolution_id: int, 
     else:
         asked = await _asked(connection, book_id, row.matches)
     metadata = {"resolution": str(resolution_id)}
-    batch = await take(
-        connection, book_id, asked.step, today, row.swept_to, limit, metadata=metadata, **asked.parameters
-    )
+    step = _step(asked.condition)
+    batch = await take(connection, book_id, step, today, row.swept_to, limit, metadata=metadata, **asked.parameters)
     swept_to = batch.last if batch and batch.looked == limit else None
     await connection.execute(update(tables.resolutions).where(*named).values(swept_to=swept_to))
     return batch or Batch(0, 0, 0)
 
 
 class _Asked(NamedTuple):
-    step: Step
+    condition: str
     parameters: Mapping[str, Any]
 
 
-async def _asked(connection: AsyncConnection, book_id: int, matches: str) -> _Asked:
-    """Sales that it is about; whose each of them is, attribution says."""
+async def _asked(connection: AsyncConnection, book_id: int, matches: str, *within: ColumnElement[bool]) -> _Asked:
+    """Sales that it is about, perhaps only of some; whose each of them is, attribution says."""
     kind, _, rest = matches.partition(":")
     first, _, second = rest.partition(":")
     match kind:
         case "content":
             return _Asked(_OF_CONTENT, {"content": rest})
         case "handle":
-            spellings = await _spellings(connection, book_id, first, rest)
+            spellings = await _spellings(connection, book_id, first, rest, *within)
             return _Asked(_OF_HANDLE, {"platform": first, "spellings": spellings})
         case "tracking":
             return _Asked(_OF_TRACKING, {"marketplace": first, "tracking": second})
@@ -245,10 +262,13 @@ async def _asked(connection: AsyncConnection, book_id: int, matches: str) -> _As
             return _Asked(_OF_LINE, {"marketplace": first, "orders": orders, "line": second})
 
 
-async def _spellings(connection: AsyncConnection, book_id: int, platform: str, account: str) -> list[str]:
+async def _spellings(
+    connection: AsyncConnection, book_id: int, platform: str, account: str, *within: ColumnElement[bool]
+) -> list[str]:
     """In which reports have written this account. How handles compare, the database does not know."""
     its = tables.sales.c
-    written = select(its.handle).where(its.book_id == book_id, its.platform == platform, its.handle.is_not(None))
+    named = (its.book_id == book_id, its.platform == platform, its.handle.is_not(None))
+    written = select(its.handle).where(*named, *within)
     return [handle for handle in await connection.scalars(written.distinct()) if _is(platform, handle, account)]
 
 
@@ -264,11 +284,17 @@ def _step(condition: str) -> Step:
     return Step("attributed", "Sales attributed", waiting(condition, locking=""), attribute=True)
 
 
-_OF_CONTENT = _step("content_id = :content")
-_OF_HANDLE = _step("platform = :platform AND handle = ANY (CAST(:spellings AS text[]))")
-_OF_TRACKING = _step("marketplace = :marketplace AND tracking_id = :tracking")
-_OF_LINE = _step(
+_OF_CONTENT = "content_id = :content"
+_OF_HANDLE = "platform = :platform AND handle = ANY (CAST(:spellings AS text[]))"
+_OF_TRACKING = "marketplace = :marketplace AND tracking_id = :tracking"
+_OF_LINE = (
     "marketplace = :marketplace AND order_no = ANY (CAST(:orders AS text[])) AND order_no || ':' || line_no = :line"
 )
-_LEFT = _step("rule = 'resolution' AND grant_id = :grant_id")
+_LEFT = "rule = 'resolution' AND grant_id = :grant_id"
 _SUSPENDED = Step("attributed", "Suspense looked at again", waiting("rule IS NULL"), attribute=True)
+
+_CLEARED = """
+    SELECT currency, count(*) AS sales, sum(suspense) AS amount FROM settlement.sales
+    WHERE book_id = :book AND rule IS NULL AND suspense <> 0 AND {}
+    GROUP BY currency ORDER BY currency
+"""

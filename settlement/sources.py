@@ -15,14 +15,15 @@ Kind = Literal["import", "payout", "remittance", "adjustment", "reconciliation",
 
 class Source(Struct, frozen=True):
     """What caused an entry, by its number. `within` is the run of a payout; `name` is the file of a report, the
-    marketplace and reference of a remittance, the party of an adjustment, a payout or a withholding, the account and
-    month of a reconciliation, the month of a true-up.
+    marketplace of a remittance, which has its `reference`, the party of an adjustment, a payout or a withholding, the
+    account and month of a reconciliation, the month of a true-up.
     """
 
     kind: Kind
     number: int
     within: int | None
     name: str
+    reference: str | None = None
 
 
 class CausingSale(Struct, frozen=True):
@@ -65,27 +66,28 @@ def _number(told: str | None) -> int:
 
 
 _CAUSES = text("""
-    SELECT 'import' AS kind, import_id AS number, NULL::bigint AS within, name
+    SELECT 'import' AS kind, import_id AS number, NULL::bigint AS within, name, NULL AS reference
     FROM settlement.imports
     WHERE book_id = :book AND (import_id = :import OR import_id IN (
         SELECT import_id FROM settlement.accruals WHERE book_id = :book AND entry_id = :entry))
     UNION ALL
-    SELECT 'payout', payout_id, run_id, party FROM settlement.payouts WHERE book_id = :book AND payout_id = :payout
+    SELECT 'payout', payout_id, run_id, party, NULL FROM settlement.payouts
+    WHERE book_id = :book AND payout_id = :payout
     UNION ALL
-    SELECT 'remittance', remittance_id, NULL, marketplace || ' ' || reference FROM settlement.remittances
+    SELECT 'remittance', remittance_id, NULL, marketplace, reference FROM settlement.remittances
     WHERE book_id = :book AND entry_id = :entry
     UNION ALL
-    SELECT 'adjustment', adjustment_id, NULL, party FROM settlement.adjustments
+    SELECT 'adjustment', adjustment_id, NULL, party, NULL FROM settlement.adjustments
     WHERE book_id = :book AND entry_id = :entry
     UNION ALL
-    SELECT 'reconciliation', its.reconciliation_id, NULL, its.account || ' ' || to_char(its.month, 'YYYY-MM')
+    SELECT 'reconciliation', its.reconciliation_id, NULL, its.account || ' ' || to_char(its.month, 'YYYY-MM'), NULL
     FROM settlement.residuals JOIN settlement.reconciliations AS its USING (book_id, reconciliation_id)
     WHERE book_id = :book AND residual_id = :residual AND entry_id = :entry
     UNION ALL
-    SELECT 'withholding', withholding_id, NULL, party FROM settlement.withholdings
+    SELECT 'withholding', withholding_id, NULL, party, NULL FROM settlement.withholdings
     WHERE book_id = :book AND entry_id = :entry AND withheld <> 0
     UNION ALL
-    SELECT 'true-up', min(true_up_id), NULL, to_char(month, 'YYYY-MM') FROM settlement.true_ups
+    SELECT 'true-up', min(true_up_id), NULL, to_char(month, 'YYYY-MM'), NULL FROM settlement.true_ups
     WHERE book_id = :book AND entry_id = :entry GROUP BY month
 """)
 

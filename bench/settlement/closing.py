@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.licensing.ground import Ground, ground
 from bench.settlement.importing import DAY, LINES, imported, opened_book, write_report
+from clipledger.cli.statements import told_on_papers
 from media.storage import Storage
 from settlement.closing import Person, approve, draft, submit
 from settlement.statements.bulk import Asked, current_statements, write_statements
@@ -86,7 +87,7 @@ async def _page_ms(engine: AsyncEngine, book_id: int) -> tuple[int, float]:
 
 
 async def _pdf_per_s(engine: AsyncEngine, book_id: int, folder: Path, papers: int) -> float:
-    asked = Asked(folder=folder, form="pdf", language="en", public_url="https://example.com")
+    asked = Asked(folder=folder, form="pdf", language="en", public_url="https://example.com", tell=told_on_papers)
     async with engine.connect() as connection:
         some = (await current_statements(connection, book_id, _MONTH))[-papers:]
         start = time.perf_counter()

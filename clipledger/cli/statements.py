@@ -19,6 +19,7 @@ from clipledger.settings import Settings
 from ledger.money import format_amount
 
 if TYPE_CHECKING:
+    from licensing.certificates.labels import Language
     from settlement.explaining import Explained
     from settlement.statements.bulk import Bulk
     from settlement.statements.reading import Statement
@@ -48,7 +49,7 @@ def statements(slug: str, month: date, folder: Path | None, form: Any, language:
             if folder is None:
                 return found, None
             url = Settings.from_environment().public_url
-            asked = Asked(folder=folder, form=form, language=language, public_url=url)
+            asked = Asked(folder=folder, form=form, language=language, public_url=url, tell=told_on_papers)
             with _bar(len(found)) as told:
                 return found, await write_statements(connection, book.book_id, found, asked, jobs, told)
 
@@ -65,6 +66,13 @@ def statements(slug: str, month: date, folder: Path | None, form: Any, language:
             click.echo(plain(f"{name}: {why}"), err=True)
     if made.failed:
         sys.exit(1)
+
+
+def told_on_papers(text: str, language: "Language") -> str:
+    """What the books tell, as pages tell it; they are imported only when it is asked for, by no paper in English."""
+    from clipledger.pages.tellings import told
+
+    return told(text, language)
 
 
 def _listed(found: "list[Statement]") -> str:

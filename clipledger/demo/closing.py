@@ -9,6 +9,7 @@ from clipledger.demo.checks import DemoError, must
 from clipledger.demo.orders import CURRENCY
 from clipledger.demo.paper import from_here
 from clipledger.demo.stage import Stage
+from clipledger.pages.tellings import told
 from ledger.accounts import find_account
 from ledger.balances import Moment, balance
 from ledger.errors import AccountNotFound
@@ -91,7 +92,7 @@ class _Closing:
         await self._prove(whole)
         path = self.stage.settings.var / "statement.pdf"
         with self.paper.working("Setting it …"):
-            path.write_bytes(await asyncio.to_thread(pdf_of, whole, "en", self.stage.settings.public_url))
+            path.write_bytes(await asyncio.to_thread(pdf_of, whole, "en", self.stage.settings.public_url, told))
         self.paper.say(f"Opening and lines are the closing balance, and that is the ledger's. {from_here(path)}")
 
     async def _statement(self) -> Whole:

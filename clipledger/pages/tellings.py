@@ -5,9 +5,10 @@ The rooms tell it in English, and it is kept so. Here each sentence is known by 
 """
 
 import re
+from functools import cache
 
 from clipledger.pages.languages import Language, translations_of
-from clipledger.pages.patterns import LONGEST, PLACE, catalogue, with_places
+from clipledger.pages.patterns import LONGEST, PLACE, Pattern, catalogue, patterns, with_places
 from clipledger.pages.refusals import rule
 from clipledger.pages.words import WORDS
 
@@ -25,6 +26,8 @@ _TYPED = frozenset(
     }
 )
 """Messages in whose last place stands what a person wrote."""
+_NAMING = frozenset({"Paid by {1}: {2}"})
+"""Those that name a marketplace by its code: in English, too, pages call it as it calls itself."""
 _BROKEN = frozenset({"{1} row {2}, {3}: {4}", "{1} row {2}, whole row: {3}"})
 """Those in whose last place stands the rule that a row has broken."""
 
@@ -34,7 +37,7 @@ def told(text: str, language: Language) -> str:
     messages = catalogue(language, _CATALOGUE)
     if text in messages or len(text) > LONGEST:
         return messages.get(text, text)
-    for pattern, message in with_places(language, _CATALOGUE):
+    for pattern, message in with_places(language, _CATALOGUE) or _naming():
         if found := pattern.fullmatch(text):
             return _filled(message, found, language)
     words, _, more = text.partition(": ")
@@ -50,7 +53,12 @@ def _filled(message: str, found: re.Match[str], language: Language) -> str:
             return its
         return rule(its, language) if message in _BROKEN else told(its, language)
 
-    return PLACE.sub(value, catalogue(language, _CATALOGUE)[message])
+    return PLACE.sub(value, catalogue(language, _CATALOGUE).get(message, message))
+
+
+@cache
+def _naming() -> list[Pattern]:
+    return patterns({message: message for message in _NAMING})
 
 
 def _word(raw: str, language: Language) -> str:

@@ -1,7 +1,7 @@
 """A page as it is being made for one person: their language, what they may do, the form they have just sent."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -161,6 +161,12 @@ class View:
         problem = outcome.problem
         faults = tuple(problem.errors or [FieldFault(problem.field or "", problem.rule or "")]) if problem else ()
         return replace(made, typed=outcome.sent.typed, faults=faults, problem=problem)
+
+    def asking(self, name: str, faults: Sequence[FieldFault] = ()) -> Form:
+        """The fields of a form that asks for this page again: what is typed stands in the page's address, and what is
+        wrong with it beside them.
+        """
+        return Form(name, "", "", "", "", "", {}, tuple(faults))
 
     def render(self, template: str, **values: Any) -> Response[str]:
         """The page."""

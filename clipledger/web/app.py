@@ -15,6 +15,7 @@ from clipledger.access.users import Users
 from clipledger.database import create_engine, database_urls
 from clipledger.pages import page_routes
 from clipledger.pages.problems import Answers
+from clipledger.pages.tellings import told
 from clipledger.rails import payees_of, rails_of, stripe_secrets_of
 from clipledger.settings import Settings
 from clipledger.web import health, schedule
@@ -76,6 +77,7 @@ def create_app(
             "settings": Provide(lambda: settings, sync_to_thread=False),
             "webhooks_private": Provide(lambda: settings.webhooks_private, sync_to_thread=False),
             "public_url": Provide(lambda: settings.public_url, sync_to_thread=False),
+            "tell": Provide(lambda: told, sync_to_thread=False),
             "people": Provide(Users, sync_to_thread=False),
             "rails": Provide(lambda: rails, sync_to_thread=False),
             "payees": Provide(lambda: payees, sync_to_thread=False),

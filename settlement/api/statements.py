@@ -21,7 +21,7 @@ from licensing.certificates.labels import Language, language_of
 from media.api.pages import Cursor, Limit, Page, number_of, page_of
 from settlement.api.scopes import PARTY_READ, READ
 from settlement.statements import papers, plaintext, reading
-from settlement.statements.papers import Whole
+from settlement.statements.papers import Telling, Whole
 from settlement.statements.reading import EarningsLine, Statement, Summary
 from settlement.statements.verifying import whole_of
 
@@ -147,13 +147,14 @@ async def paper(
     engine: NamedDependency[AsyncEngine],
     whose: NamedDependency[Whose],
     public_url: NamedDependency[str],
+    tell: NamedDependency[Telling],
     lang: _Lang = None,
 ) -> Response[bytes]:
     """The same statement gives the same bytes. It is tagged for screen readers (PDF/UA-1)."""
     async with engine.connect() as connection:  # none is held while it is set
         found = await _whole(connection, statement_id, whose)
     language = language_of(lang, request.headers.get("accept-language", ""))
-    body = await to_thread(papers.pdf_of, found, language, public_url)
+    body = await to_thread(papers.pdf_of, found, language, public_url, tell)
     response = _attached(body, found, "pdf", "application/pdf", language)
     response.headers["Vary"] = "Accept-Language"
     return response

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from licensing.certificates.labels import Language
 from settlement.statements import papers, plaintext
-from settlement.statements.papers import Whole
+from settlement.statements.papers import Telling, Whole
 from settlement.statements.reading import Statement, list_statements
 from settlement.statements.verifying import whole_of
 
@@ -32,12 +32,15 @@ _WAITING = 4  # statements that are read before a worker is free for them, for e
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Which files are wanted, and where. `public_url` and `language` stand on PDFs only."""
+    """Which files are wanted, and where. `public_url`, `language` and `tell` are for PDFs only; worker processes know
+    the last by its name, so it is a function of a module.
+    """
 
     folder: Path
     form: Form
     language: Language
     public_url: str
+    tell: Telling
 
     def name_of(self, statement: Statement) -> str:
         return papers.file_name(statement, self.form, self.language if self.form == "pdf" else None)
@@ -202,7 +205,7 @@ def _make(encoded: bytes, asked: Asked) -> tuple[str, Made | str]:
 
 def _content(whole: Whole, asked: Asked) -> bytes:
     if asked.form == "pdf":
-        return papers.pdf_of(whole, asked.language, asked.public_url)
+        return papers.pdf_of(whole, asked.language, asked.public_url, asked.tell)
     if asked.form == "json":
         return papers.json_of(whole)
     if asked.form == "csv":

@@ -6,7 +6,7 @@ page carry, is that of a file made years later too. Paper and CSV name the seal 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,11 @@ from settlement.statements.reading import Amounts, EarningsLine, Statement, Stat
 _TEMPLATE = Path(__file__).parent / "templates" / "statement.typ"
 _MOST_PRINTED = 1000
 """Lines of a paper; what more there are is one line, and in the other forms."""
+
+_KEPT_IN: Language = "en"
+"""What the books tell in words; papers in it say so to the letter."""
+Telling = Callable[[str, Language], str]
+"""What the books tell, such as an entry's description, in a language; what people typed stays as they typed it."""
 
 _COLUMNS = (
     *("line", "kind", "submission_id", "product", "entry_id", "label", "sales", "currency", "amount", *BALANCES),
@@ -122,15 +127,15 @@ def verify_url(public_url: str, code: str) -> str:
     return f"{public_url}/s/{code}"
 
 
-def pdf_of(whole: Whole, language: Language, public_url: str) -> bytes:
+def pdf_of(whole: Whole, language: Language, public_url: str, tell: Telling) -> bytes:
     """PDF/UA-1; see `licensing.typesetting`. It takes a moment of processor time: call it in a thread.
 
     `public_url` is the service's own address, where whoever holds the paper may ask about it.
     """
-    return typeset(_TEMPLATE, msgspec.json.encode(_document(whole, language, public_url)))
+    return typeset(_TEMPLATE, msgspec.json.encode(_document(whole, language, public_url, tell)))
 
 
-def _document(whole: Whole, language: Language, public_url: str) -> dict[str, Any]:
+def _document(whole: Whole, language: Language, public_url: str, tell: Telling) -> dict[str, Any]:
     statement, say = whole.statement, LABELS[language]
 
     def money(amount: int) -> str:
@@ -142,7 +147,12 @@ def _document(whole: Whole, language: Language, public_url: str) -> dict[str, An
         return money(amounts.total), "  ".join(f"{say[name]} {money(amount)}" for name, amount in each if amount)
 
     rows = [
-        (say[f"kind_{line.kind}"], _named(line, say), f"{line.sales:,}" if line.sales else "", *moved(line.amounts))
+        (
+            say[f"kind_{line.kind}"],
+            _named(line, language, tell),
+            f"{line.sales:,}" if line.sales else "",
+            *moved(line.amounts),
+        )
         for line in whole.lines[:_MOST_PRINTED]
     ]
     if rest := whole.lines[_MOST_PRINTED:]:
@@ -189,14 +199,16 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _named(line: EarningsLine, say: dict[str, str]) -> str:
+def _named(line: EarningsLine, language: Language, tell: Telling) -> str:
     """Which clip, product or entry it is about, if any."""
+    say = LABELS[language]
     if line.submission_id is not None:
         return say["clip"].format(title=line.label, number=line.submission_id)
     if line.product is not None:
         return say["product"].format(product=line.product)
     if line.entry_id is not None:
-        return say["entry"].format(description=line.label, number=line.entry_id)
+        description = line.label if language == _KEPT_IN else tell(line.label or "", language)
+        return say["entry"].format(description=description, number=line.entry_id)
     return ""
 
 

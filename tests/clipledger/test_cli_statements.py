@@ -4,10 +4,12 @@ import asyncio
 import hashlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.cli import main
+from clipledger.cli.statements import told_on_papers
 from clipledger.database import DatabaseUrls
+from settlement.statements.papers import file_name, pdf_of
 from tests.licensing.house import Host, NewGrant, new_clipper, new_grant, new_host, new_offer, new_user  # noqa: F401
 from tests.settlement.books import Closer
 from tests.settlement.shop import in_sql
@@ -128,6 +132,21 @@ async def test_what_is_there_is_not_made_again_and_what_is_not_is(run: Run, clos
     assert (await told(run, *asked))["skipped"] == 4
     other = await told(run, *asked, "--language", "zh")
     assert (other["written"], len(lines_of(tmp_path / "x"))) == (4, 8)
+
+
+async def test_chinese_papers_tell_what_the_books_do_in_chinese(
+    run: Run, app_engine: AsyncEngine, host: Host, tmp_path: Path
+) -> None:
+    closer = Closer(Till(app_engine, host))
+    lines = {"liabilities:available:host": -500, "expenses:adjustments": 500}
+    await closer.post(date(2026, 10, 9), "Adjustment 7: Order 5762 was miscounted.", lines)
+    await closer.draft()
+    await told(run, "statements", "--month", MONTH, "--to", str(tmp_path), "--language", "zh", "--jobs", "1")
+    its = await closer.statement("host")
+    paper = (tmp_path / file_name(its.statement, "pdf", "zh")).read_bytes()
+    assert paper == pdf_of(its, "zh", "https://c.example", told_on_papers)
+    assert paper != pdf_of(its, "zh", "https://c.example", lambda text, _: text)
+    assert pickle.loads(pickle.dumps(told_on_papers)) is told_on_papers  # as worker processes get it
 
 
 async def test_a_manifest_that_was_broken_off_is_read_as_far_as_it_goes(

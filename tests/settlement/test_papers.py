@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from clipledger.pages.tellings import told as tell
 from ledger.money import CURRENCIES
 from licensing.certificates.labels import Language
 from settlement.statements import papers
@@ -187,20 +188,20 @@ def test_each_row_of_the_csv_bears_code_revision_and_seal() -> None:
 
 
 def test_a_paper_bears_its_proof() -> None:
-    document = papers._document(whole(*MONTH, seal=StatementSeal(3, HASH)), "en", HERE)
+    document = papers._document(whole(*MONTH, seal=StatementSeal(3, HASH)), "en", HERE, tell)
     assert document["code"] == "0123-4567-89ab-cdef-0123-4567-89ab-cdef"
     assert document["verify_url"] == f"{HERE}/s/{CODE}"
     assert document["sha256"] == papers.sha256_of(whole(*MONTH))
     assert document["seal"] == ["Number 3", HASH]
     assert (document["state"], document["in_force"]) == ("Issued 2026-11-03 09:30:12 UTC", True)
-    assert papers._document(whole(*MONTH), "en", HERE)["seal"] == ["Not sealed yet"]
-    assert papers._document(whole(*MONTH), "zh", HERE)["seal"] == ["尚未封存"]
-    replaced = papers._document(whole(*MONTH, state="superseded", replaced_by=2), "en", HERE)
+    assert papers._document(whole(*MONTH), "en", HERE, tell)["seal"] == ["Not sealed yet"]
+    assert papers._document(whole(*MONTH), "zh", HERE, tell)["seal"] == ["尚未封存"]
+    replaced = papers._document(whole(*MONTH, state="superseded", replaced_by=2), "en", HERE, tell)
     assert (replaced["state"], replaced["in_force"]) == (
         "Issued 2026-11-03 09:30:12 UTC, superseded by revision 2",
         False,
     )
-    draft = papers._document(whole(state="draft", issued_at=None), "en", HERE)
+    draft = papers._document(whole(state="draft", issued_at=None), "en", HERE, tell)
     assert (draft["code"], draft["state"]) == (None, "Draft, not issued")
 
 
@@ -211,10 +212,39 @@ def test_the_same_statement_is_the_same_paper(language: Language, seal: Statemen
     changes: dict[str, dict[str, Any]] = {"draft": {"issued_at": None}, "superseded": {"replaced_by": 2}, "issued": {}}
     plain = [msgspec.structs.replace(each, label=each.label and "丽娜: clip") for each in MONTH]
     its = whole(*plain, seal=seal, state=state, host="丽娜", **changes[state])
-    paper = papers.pdf_of(its, language, HERE)
-    assert paper == papers.pdf_of(its, language, HERE)
+    paper = papers.pdf_of(its, language, HERE, tell)
+    assert paper == papers.pdf_of(its, language, HERE, tell)
     assert b"pdfuaid:part" in paper
     assert (f"{HERE}/s/{CODE}".encode() in paper) == (state != "draft")  # as a link's address
+
+
+def test_a_paper_tells_what_the_books_do_in_its_language_and_what_people_typed_as_they_typed_it() -> None:
+    telling = [
+        line(1, "adjustment", amounts(0, 100, 0, 0, 0, 0), entry_id=9, label="Adjustment 7: Tiers miscounted", sales=0),
+        line(2, "release", amounts(-50, 50, 0, 0, 0, 0), entry_id=10, label="True-ups released", sales=0),
+        line(3, "payout", amounts(0, -100, 0, 0, 100, 0), entry_id=11, label="Payout 3: approved", sales=0),
+        line(4, "earned", amounts(5, 0, 0, 0, 0, 0), submission_id=18, label="True-ups released"),
+        line(5, "adjustment", amounts(0, 1, 0, 0, 0, 0), entry_id=12, label="Paid by douyin: R1", sales=0),
+    ]
+    its = whole(*telling)
+
+    def named(language: Language) -> list[str]:
+        return [row[1] for row in papers._document(its, language, HERE, tell)["lines"]]
+
+    assert named("zh") == [
+        "调整 7：Tiers miscounted（分录 9）",
+        "月末调整解除待结算（分录 10）",
+        "打款 3：已批准（分录 11）",
+        "True-ups released（切片 18）",
+        "抖音 回款：R1（分录 12）",
+    ]
+    assert named("en")[1:] == [
+        "True-ups released (entry 10)",
+        "Payout 3: approved (entry 11)",
+        "True-ups released (clip 18)",
+        "Paid by douyin: R1 (entry 12)",
+    ]
+    assert papers._document(its, "zh", HERE, tell)["sha256"] == papers.sha256_of(its)
 
 
 def test_a_later_revision_has_a_name_of_its_own() -> None:

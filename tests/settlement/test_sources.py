@@ -40,5 +40,5 @@ async def test_an_entry_of_a_remittance_names_it_and_one_of_nothing_names_nothin
         (made,) = await record_remittances(connection, desk.book_id, "test", [new])
         found = await sources_of(connection, desk.book_id, made.entry_id, {"payout": "no number"})
         nothing = await sources_of(connection, desk.book_id, 0, {"payout": "9" * 30})
-    assert found.causes == [Source("remittance", made.remittance_id, None, "shop B17")]
+    assert found.causes == [Source("remittance", made.remittance_id, None, "shop", "B17")]
     assert (nothing.causes, nothing.sales, nothing.sale_count) == ([], [], 0)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from clipledger.pages.tellings import told as tell
 from ledger.splits import Share, SplitRule, Take
 from settlement.errors import StatementNotFound, StatementsDiffer
 from settlement.statements import papers
@@ -240,11 +241,11 @@ async def test_the_same_statement_gives_the_same_bytes(till: Till, closer: Close
     assert papers.json_of(first) == papers.json_of(second)
     assert papers.csv_of(first) == papers.csv_of(second)
     for language in ("en", "zh"):
-        paper = papers.pdf_of(first, language, HERE)
-        assert paper == papers.pdf_of(second, language, HERE)
+        paper = papers.pdf_of(first, language, HERE, tell)
+        assert paper == papers.pdf_of(second, language, HERE, tell)
         assert paper.startswith(b"%PDF-")
         assert b"pdfuaid:part" in paper
-    assert papers.pdf_of(first, "en", HERE) != papers.pdf_of(first, "zh", HERE)
+    assert papers.pdf_of(first, "en", HERE, tell) != papers.pdf_of(first, "zh", HERE, tell)
 
 
 async def test_no_cell_of_a_csv_is_a_formula_and_numbers_stay_numbers(
@@ -272,7 +273,7 @@ async def test_a_paper_of_very_many_lines_names_the_rest_in_one(
     await closer.draft()
     whole = await closer.statement(party(grant))
     monkeypatch.setattr(papers, "_MOST_PRINTED", 3)
-    document = papers._document(whole, "en", HERE)
+    document = papers._document(whole, "en", HERE, tell)
     assert len(document["lines"]) == 4
     assert document["lines"][-1] == (
         "", "2 more lines, all of which are in the CSV and JSON", "", "1.02", "Held 1.02"

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from licensing.errors import GrantNotFound
 from settlement.errors import AlreadyResolved, AlreadyWithdrawn, InvalidResolution, ResolutionNotFound, SaleNotFound
 from settlement.resolutions import (
+    Clearing,
     Followed,
     checked,
     find_resolution,
@@ -19,6 +20,7 @@ from settlement.resolutions import (
     resolve_sale,
     sweep_due,
     withdraw,
+    would_clear,
 )
 from settlement.suspense import BUCKETS, ageing, groups, list_suspended
 from tests.clipledger.front_door import Person, posting, problem
@@ -164,6 +166,23 @@ async def test_a_remembered_rule_resolves_all_that_match_and_those_to_come(
     await till.sell(facts(**told))
     assert await earned(till, grant) == 3 * 7_421
     assert (await till.balances())["liabilities:suspense"] == -13_020
+
+
+async def test_what_a_rule_would_clear_is_told_before_it_is_made(till: Till, grant: Granted) -> None:
+    tracked = {"marketplace": "amazon", "tracking_id": "lina-20"}
+    await till.sell(facts(content_id="74", due=100), facts(content_id="74", due=20), facts(content_id="75", due=3))
+    await till.sell(facts(content_id="74", currency="USD", due=7), facts(content_id="74", due=0), facts(**tracked))
+    await till.sell(facts(**by(grant), content_id="76"))
+    async with till.engine.connect() as connection:
+        assert await would_clear(connection, till.book_id, "content:74") == [
+            Clearing("CNY", 2, 120),
+            Clearing("USD", 1, 7),
+        ]
+        assert await would_clear(connection, till.book_id, "tracking:amazon:lina-20") == [Clearing("CNY", 1, 13_020)]
+        for nothing in ("content:76", "content:77", f"handle:{grant.clipper.accounts[0]}"):
+            assert await would_clear(connection, till.book_id, nothing) == []
+        with pytest.raises(InvalidResolution, match="must be content:ID"):
+            await would_clear(connection, till.book_id, "lina")
 
 
 async def test_an_orders_own_number_may_hold_colons(till: Till, grant: Granted) -> None:

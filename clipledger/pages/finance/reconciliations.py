@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.pages.finance.asked import ROWS, Month, month_of
 from clipledger.pages.finance.names import called
+from clipledger.pages.finance.remittances import remittances
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
 from clipledger.pages.words import N_
@@ -22,8 +23,6 @@ from settlement.reconciliation.board import board as rows_of
 from settlement.reconciliation.board import last_month
 from settlement.reconciliation.kinds import Kind, Owner
 from settlement.reconciliation.residuals import ResidualRow
-from settlement.remittances import list_remittances
-from settlement.suspense import book_today
 
 _AROUND = 64 * 1024
 """What a form has besides its file."""
@@ -143,7 +142,7 @@ async def board(
     if show == "files":
         return await _files(view, connection, book_id, number_of(cursor))
     if show == "remittances":
-        return await _remittances(view, connection, book_id, number_of(cursor))
+        return await remittances(view, connection, book_id, number_of(cursor))
     its = month_of(month) or await last_month(connection, book_id)
     rows = await rows_of(connection, book_id, its)
     begun = [row.reconciliation_id for row in rows if row.reconciliation_id is not None]
@@ -168,19 +167,6 @@ async def _files(view: View, connection: AsyncConnection, book_id: int, before: 
         next_cursor=shown.next_cursor,
         who=await called(view, connection, [each.created_by for each in shown.data]),
         largest=LARGEST_BODY,
-    )
-
-
-async def _remittances(view: View, connection: AsyncConnection, book_id: int, before: int | None) -> Response[str]:
-    found = await list_remittances(connection, book_id, before=before, limit=ROWS + 1)
-    shown = page_of(found, ROWS, lambda each: each.remittance_id)
-    return view.render(
-        "finance/remittances.html",
-        show="remittances",
-        remittances=shown.data,
-        next_cursor=shown.next_cursor,
-        today=await book_today(connection, book_id),
-        who=await called(view, connection, [each.recorded_by for each in shown.data]),
     )
 
 

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clipledger.pages.finance.names import parties
-from clipledger.pages.finance.suspense import Words, licences_to_choose
+from clipledger.pages.finance.suspense import Number, Words, chosen_of, licences_to_choose
 from clipledger.pages.finance.wording import CAUSES, REASONS, RULES, SHARES
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
@@ -38,9 +38,11 @@ async def sale(
     book_id: NamedDependency[int],
     sale_id: FromPath[int],
     find: Words = None,
+    under: Number = None,
 ) -> Response[str]:
-    """Why this amount."""
+    """Why this amount. `find` is whose licence is looked for, `under` the one under which it shall be earned."""
     its = await explain(connection, book_id, sale_id)
+    choices = await licences_to_choose(connection, book_id, find)
     grants = {moved.grant_id for moved in its.moved if moved.grant_id} | ({its.sale.grant_id} - {None})
     entries = {entry.entry_id: entry for entry in its.entries}
     return view.render(
@@ -59,7 +61,8 @@ async def sale(
         rules=RULES,
         causes=CAUSES,
         find=find,
-        choices=await licences_to_choose(connection, book_id, find),
+        choices=choices,
+        under=chosen_of(choices, under),
         shared=await _shared(view, connection, book_id, its.sale),
         shares=SHARES,
     )

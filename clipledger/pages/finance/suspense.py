@@ -1,7 +1,7 @@
 """Commission that nobody is known to have earned: by what the sales share, and what a person decides of them."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Response
 from litestar.di import NamedDependency
@@ -14,12 +14,14 @@ from clipledger.pages.plots import Point
 from clipledger.pages.routes import page
 from clipledger.pages.view import View
 from clipledger.pages.words import N_
+from clipledger.web.problems import FieldFault
 from ledger.money import BIGINT_MAX
 from licensing.grant_search import FoundGrant, search_grants
 from licensing.grants import State
 from licensing.names import offers_of_grants
 from media.api.pages import Cursor, number_of, page_of
 from settlement import resolutions, suspense
+from settlement.errors import InvalidResolution
 from settlement.suspense import Ageing, By
 
 _ROWS = 50
@@ -28,6 +30,7 @@ _RULES = 25
 _CHOICES = 25
 _Why = Annotated[str | None, QueryParameter(pattern="^[a-z-]{1,50}$")]
 Words = Annotated[str | None, QueryParameter(max_length=500, pattern=r"^[^\x00]*$")]
+Number = Annotated[int | None, QueryParameter(ge=1, le=BIGINT_MAX)]
 _By = Annotated[By, QueryParameter()]
 _Count = Annotated[int | None, QueryParameter(ge=0, le=BIGINT_MAX)]
 _Currency = Annotated[str | None, QueryParameter(pattern="^[A-Z]{3}$")]
@@ -44,17 +47,20 @@ async def waiting(
     currency: _Currency = None,
     about: Words = None,
     find: Words = None,
+    under: Number = None,
     moved: _Count = None,
     cursor: Cursor = None,
 ) -> Response[str]:
     """What lies there and for how long, what one rule would clear, each sale, and the rules made so far. `about` is
-    what a rule shall be about, `find` whose licence is looked for; `moved` sales have just followed one.
+    what a rule shall be about, `find` whose licence is looked for, `under` the one that was chosen; `moved` sales have
+    just followed one.
     """
     today = await suspense.book_today(connection, book_id)
     found = await suspense.list_suspended(
         connection, book_id, today, currency=currency, reason=reason, before=number_of(cursor), limit=_ROWS + 1
     )
     shown = page_of(found, _ROWS, lambda sale: sale.sale_id)
+    choices = await licences_to_choose(connection, book_id, find)
     rules = await resolutions.list_resolutions(connection, book_id, limit=_RULES)
     ageing = await suspense.ageing(connection, book_id, today)
     return view.render(
@@ -73,8 +79,20 @@ async def waiting(
         about=about,
         find=find,
         moved=moved,
-        choices=await licences_to_choose(connection, book_id, find),
+        choices=choices,
+        under=chosen_of(choices, under),
+        **await _asked(view, connection, book_id, about),
     )
+
+
+async def _asked(view: View, connection: AsyncConnection, book_id: int, about: str | None) -> dict[str, Any]:
+    """What a rule about this would clear, if that can be read as something to make a rule of; the fields that ask."""
+    if not about:
+        return {"asking": view.asking("asked"), "clears": None}
+    try:
+        return {"asking": view.asking("asked"), "clears": await resolutions.would_clear(connection, book_id, about)}
+    except InvalidResolution as wrong:
+        return {"asking": view.asking("asked", [FieldFault("about", str(wrong.rule))]), "clears": None}
 
 
 async def licences_to_choose(connection: AsyncConnection, book_id: int, find: str | None) -> Sequence[FoundGrant]:
@@ -82,6 +100,11 @@ async def licences_to_choose(connection: AsyncConnection, book_id: int, find: st
     state: State | None = None if find else "active"
     found = await search_grants(connection, book_id, find, state=state, limit=_CHOICES)
     return [grant for grant in found if grant.state not in ("offered", "declined")]
+
+
+def chosen_of(choices: Sequence[FoundGrant], number: int | None) -> FoundGrant | None:
+    """The one of this number."""
+    return next((grant for grant in choices if grant.grant_id == number), None)
 
 
 def _points(view: View, ageing: Ageing) -> Sequence[Point]:

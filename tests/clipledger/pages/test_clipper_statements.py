@@ -9,13 +9,15 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clipledger.pages.clipper import wording
+from clipledger.pages.tellings import told
 from ledger.splits import Tier
+from licensing.certificates.labels import Language
 from licensing.certificates.numbers import printed
 from licensing.terms import AGENCY, CLIPPER, HOST, PLATFORM
 from settlement.accruing import Cause
 from settlement.sale import Rule, Sale
 from settlement.statements import drafting
-from settlement.statements.papers import Whole
+from settlement.statements.papers import Whole, pdf_of
 from tests.clipledger.pages.visitor import Shown, visiting
 from tests.licensing.house import SPLIT, TERMS, Granted, Host, NewClipper, NewGrant, NewHost
 from tests.settlement.books import OCTOBER, Closer
@@ -155,6 +157,24 @@ async def test_all_papers_of_a_statement_can_be_had(
         for link in links[2:]:
             assert (await visitor.client.get(link)).status_code == 200
         assert (await visitor.get(f"/s/{its.code}")).status == 200
+
+
+async def test_the_chinese_paper_tells_what_the_books_do_in_chinese(
+    app: Litestar, till: Till, closer: Closer, granted: Granted
+) -> None:
+    lines = {f"liabilities:available:{party(granted)}": -500, "expenses:adjustments": 500}
+    await closer.post(date(2026, 10, 9), "Adjustment 7: Order 5762 was miscounted.", lines)
+    its = await issued(closer, granted)
+    here = app.dependencies["public_url"].dependency()  # type: ignore[union-attr]
+    place = f"{granted.clipper.path}/statements/{its.statement.statement_id}/statement.pdf"
+    async with visiting(app, granted.clipper.person) as visitor:
+        english, chinese = [(await visitor.client.get(place, params={"lang": each})).content for each in ("en", "zh")]
+    assert english == pdf_of(its, "en", here, as_kept)
+    assert chinese == pdf_of(its, "zh", here, told) != pdf_of(its, "zh", here, as_kept)
+
+
+def as_kept(text: str, _: Language) -> str:
+    return text
 
 
 async def test_a_statement_that_was_replaced_leads_to_the_one_that_counts(

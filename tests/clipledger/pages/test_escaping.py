@@ -201,7 +201,11 @@ class Walk:
 
     async def send(self, path: str, form: Tag) -> None:
         """With markup wherever one can write; what comes back says so, or does it."""
-        answer = await self.visitor.client.post(path, data=_filled(form), follow_redirects=True)
+        client, filled = self.visitor.client, _filled(form)
+        if form["method"] == "get":
+            answer = await client.get(urlsplit(path).path, params=filled)
+        else:
+            answer = await client.post(path, data=filled, follow_redirects=True)
         faults = [*alive(BeautifulSoup(answer.text, "html.parser"))]
         faults += [f"answers {answer.status_code}"] if answer.status_code >= 500 else []
         self.wrong += [f"{path}, form {form['id']}: {fault}" for fault in faults]
@@ -261,7 +265,7 @@ def _forms(pages: list[tuple[str, BeautifulSoup]]) -> Iterator[tuple[str, Tag]]:
     """Those that have a field to write in, one of each kind."""
     met = set()
     for path, soup in pages:
-        for form in soup.find_all("form", method="post"):
+        for form in (*soup.find_all("form", method="post"), *soup.find_all("form", method="get", id=True)):
             kind = re.sub(r"\d+", "N", f"{urlsplit(path).path} {form.get('id')}")
             writable = form.select("textarea, input:not([type=hidden]):not([type=checkbox]):not([type=file])")
             if writable and kind not in met and form.get("id") not in _LEAVING:

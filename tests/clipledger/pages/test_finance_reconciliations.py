@@ -1,13 +1,17 @@
 """Reconciliation on finance's pages: from the bank's file to the signature."""
 
+from datetime import date
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from media.storage import Storage
 from settlement.reconciliation.overview import kinds_of, matched_shares
+from settlement.remittances import NewRemittance, record_remittances
 from tests.clipledger.front_door import NewPerson, Person
 from tests.clipledger.pages.visitor import Shown, Visitor, visiting
 from tests.licensing.house import NewHost
@@ -127,12 +131,63 @@ async def test_bank_files_and_marketplaces_payments_are_taken_in(
         assert page.rows("Bank files")[0][0] == "oct.csv"
         assert page.rows("Bank files")[0][2:5] == ["2", "2", "0"]
         page = await visitor.get(place(office), show="remittances")
-        told = {"marketplace": "my-shop", "currency": "CNY", "received_on": "2026-10-20", "reference": "R<1>"}
-        page = await visitor.send(page, "remittance", fields={**told, "amount@{currency}": "twelve"}, status=400)
-        assert page.typed("remittance", "amount@{currency}") == "twelve"
-        page = await visitor.send(page, "remittance", fields={**told, "amount@{currency}": "12.50"}, status=422)
+        told: dict[str, Any] = {
+            "marketplace": "my-shop",
+            "currency": "CNY",
+            "received_on": "2026-10-20",
+            "reference": "R<1>",
+        }
+        for wrong, rule in (
+            ({"amount": "twelve"}, "must be a decimal number such as 1,234.50"),
+            ({"currency": "XXX"}, "must be the ISO 4217 code of a national currency in use"),
+            ({"received_on": "October"}, "must be a day"),
+        ):
+            page = await visitor.ask(page, "asked", **{**told, "amount": "12.50", **wrong})
+            assert page.faults() == [rule]
+            assert {name: page.typed("asked", name) for name in wrong} == wrong
+            assert "remittance" not in page.forms()
+        page = await visitor.ask(page, "asked", **told, amount="12.50")
+        said = "CN¥12.50 that my-shop paid on 20 Oct 2026 (at the bank, reference R<1>) is booked"
+        assert f"{said}: it owes you that much less." in page.form("remittance").get_text()
+        page = await visitor.send(page, "remittance", status=422)
         assert page.faults() == ["a marketplace whose reports were imported into this book"]
-        assert page.typed("remittance", "reference") == "R<1>"
+        assert (page.typed("asked", "reference"), page.typed("asked", "amount")) == ("R<1>", "12.50")
+
+
+async def test_a_payment_is_recorded_after_the_page_has_said_of_whom_and_how_much(
+    app: Litestar, office: Office, finance: Person
+) -> None:
+    await office.book(500, account="assets:marketplace:douyin")
+    told: dict[str, Any] = {"marketplace": "douyin", "currency": "CNY", "received_on": "2026-10-20", "reference": "R1"}
+    async with visiting(app, finance) as visitor:
+        page = await visitor.get(place(office), show="remittances")
+        page = await visitor.ask(page, "asked", **told, amount="-1,012.50", account="stripe")
+        said = "CN¥1,012.50 that Douyin took back on 20 Oct 2026 (at Stripe, reference R1) is booked"
+        assert f"{said}: it owes you that much more." in page.form("remittance").get_text()
+        page = await visitor.send(page, "remittance")
+        assert "The payment is recorded." in page.text
+        assert page.rows("Marketplaces' payments")[0][:3] == ["R1", "Douyin", "−CN¥1,012.50"]
+    async with visiting(app, finance, language="zh") as visitor:
+        page = await visitor.get(place(office), show="remittances", **told, amount="12.50", account="bank")
+        assert "抖音 于" in page.form("remittance").get_text()
+
+
+@pytest.mark.parametrize(
+    ("language", "description", "cause"),
+    [("en", "Paid by Douyin: R1", "A payment by Douyin R1"), ("zh", "抖音 回款：R1", "抖音 R1 的回款")],
+)
+async def test_an_entry_calls_the_marketplace_that_has_paid_as_it_calls_itself(
+    app: Litestar, office: Office, finance: Person, language: str, description: str, cause: str
+) -> None:
+    its = {"marketplace": "douyin", "currency": "CNY", "amount": 500, "received_on": date(2026, 10, 20)}
+    new = msgspec.convert({**its, "account": "assets:bank", "reference": "R1"}, NewRemittance)
+    await office.book(500, account="assets:marketplace:douyin")
+    async with office.engine.begin() as connection:
+        (made,) = await record_remittances(connection, office.book_id, "test", [new])
+    async with visiting(app, finance, language=language) as visitor:
+        page = await visitor.get(f"/books/{office.host.book}/finance/ledger/entries/{made.entry_id}")
+        assert description in page.text
+        assert cause in page.text
 
 
 async def test_the_board_of_nothing_and_of_who_may_only_look(

@@ -4,6 +4,7 @@ from datetime import date
 
 from tests.clipledger.pages.counting_house import CountingHouse
 from tests.clipledger.pages.visitor import visiting
+from tests.licensing.house import NewGrant
 from tests.settlement.till import by, facts
 
 WHY = "Lina posted it before she registered."
@@ -29,12 +30,10 @@ async def test_a_rule_clears_a_group_and_is_withdrawn(office: CountingHouse) -> 
     await office.till.sell(facts(platform="tiktok", handle="lina", due=13_020))
     async with visiting(office.app, office.finance) as visitor:
         page = await visitor.get(f"{office.path}/suspense?about=handle:tiktok:lina")
-        assert page.typed("rule", "matches@text") == "handle:tiktok:lina"
-        assert f"licence {office.grant.grant_id} · active" in page.form("rule").get_text()
-        page = await visitor.send(page, "rule", reason=WHY, fields={"matches@text": "lina"}, status=422)
-        assert page.faults()
-        assert page.typed("rule", "matches@text") == "lina"
-        page = await visitor.send(page, "rule", reason=WHY, fields={"matches@text": "handle:tiktok:lina"})
+        assert page.typed("asked", "about") == "handle:tiktok:lina"
+        assert f"licence {office.grant.grant_id} · active" in page.form("asked").get_text()
+        assert "rule" not in page.forms()
+        page = await visitor.send(await visitor.ask(page, "asked"), "rule", reason=WHY)
         assert "1 sale has moved in the books." in page.text
         assert "Nothing is in suspense" in page.text
         assert WHY in page.text
@@ -45,6 +44,34 @@ async def test_a_rule_clears_a_group_and_is_withdrawn(office: CountingHouse) -> 
         assert "withdrawn" in page.text
         page = await visitor.get(f"{office.path}/suspense", find="nobody of that name")
         assert "No licence is found." in page.text
+
+
+async def test_a_rule_says_first_what_it_would_clear(office: CountingHouse) -> None:
+    lina = {"platform": "tiktok", "handle": "lina"}
+    await office.till.sell(
+        facts(**lina, due=13_020), facts(**{**lina, "handle": "@Lina"}, due=80), facts(**lina, currency="USD", due=500)
+    )
+    await office.till.sell(facts(due=9_900), facts(**lina, due=0))
+    async with visiting(office.app, office.finance) as visitor:
+        page = await visitor.get(f"{office.path}/suspense", by="content")
+        page = await visitor.ask(page, "asked", about="lina")
+        assert page.faults() == ["must be content:ID, handle:PLATFORM:HANDLE or tracking:MARKETPLACE:ID"]
+        assert page.typed("asked", "about") == "lina"
+        assert "rule" not in page.forms()
+        page = await visitor.ask(page, "asked", about="handle:tiktok:lina")
+        assert not page.folded("rule")
+        said = " ".join(page.form("rule").get_text(" ").split())
+        assert "3 sales in suspense are of handle:tiktok:lina, CN¥131.00 and US$5.00" in said
+        assert f"by the terms of licence {office.grant.grant_id} of Ana." in said
+        page = await visitor.send(page, "rule", reason="R" * 2001, status=422)
+        assert page.faults()
+        assert page.typed("rule", "reason") == "R" * 2001
+        assert page.typed("asked", "about") == page.typed("rule", "matches@text") == "handle:tiktok:lina"
+        page = await visitor.ask(page, "asked", about="content:never-posted")
+        assert "No sale in suspense is of content:never-posted today." in page.text
+    async with visiting(office.app, office.finance, language="zh") as visitor:
+        page = await visitor.get(page.path)
+        assert "目前没有 content:never-posted 的挂账销售" in page.text
 
 
 async def test_a_sale_is_explained_from_terms_to_entries(office: CountingHouse) -> None:
@@ -74,11 +101,36 @@ async def test_one_sale_is_decided_by_itself(office: CountingHouse) -> None:
     async with visiting(office.app, office.finance) as visitor:
         page = await visitor.get(f"{office.path}/sales/{sold.sale_id}")
         assert "Nobody's so far: nobody with a licence has this account." in page.text
+        assert "sale" not in page.forms()
+        page = await visitor.ask(page, "asked")
+        said = f"CN¥130.20 of commission of order {sold.order_no} leaves suspense and is shared by the terms of licence"
+        assert f"{said} {office.grant.grant_id} of Ana, at once." in page.form("sale").get_text()
+        page = await visitor.send(page, "sale", reason="R" * 2001, status=422)
+        assert page.typed("sale", "reason") == "R" * 2001
         page = await visitor.send(page, "sale", reason=WHY)
         assert "It is decided, and the difference is posted." in page.text
         assert "a person has decided it" in page.text
+        page = await visitor.ask(page, "asked")
+        assert "It stays so, whatever the rules say." in page.form("sale").get_text()
     (left,) = (await office.see("/suspense")).rows("Sales in suspense")
     assert left[0].startswith(other.order_no)
+
+
+async def test_a_sale_that_is_somebodys_says_from_whom_it_is_taken(office: CountingHouse, new_grant: NewGrant) -> None:
+    other = await new_grant(office.host)
+    (sold,) = await office.till.sell(facts(**by(office.grant), due=13_020, order_no="A-1"))
+    async with visiting(office.app, office.finance) as visitor:
+        page = await visitor.ask(
+            await visitor.get(f"{office.path}/sales/{sold.sale_id}"), "asked", under=other.grant_id
+        )
+        said = page.form("sale").get_text()
+        assert "CN¥130.20 of commission of order A-1 is taken from where it is, of which CN¥74.21 from Ana" in said
+        assert f"by the terms of licence {other.grant_id} of Ana, at once." in said
+        page = await visitor.send(page, "sale", reason=WHY)
+        assert "a person has decided it" in page.text
+    async with visiting(office.app, office.finance, language="zh") as visitor:
+        page = await visitor.get(page.path, under=other.grant_id)
+        assert "已按授权" in page.form("sale").get_text()
 
 
 async def test_who_may_not_decide_sees_no_form(office: CountingHouse) -> None:

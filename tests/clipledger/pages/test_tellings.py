@@ -3,7 +3,7 @@
 import pytest
 
 from clipledger.pages.patterns import LONGEST, catalogue
-from clipledger.pages.tellings import _BROKEN, _TYPED, told
+from clipledger.pages.tellings import _BROKEN, _NAMING, _TYPED, told
 from clipledger.pages.told_messages import told as messages
 from settlement.rails.bank_reasons import refusal_for
 
@@ -42,6 +42,12 @@ def test_what_people_type_stays_as_it_is(typed: str) -> None:
     assert told(f"Reconciliation of assets:bank: {typed}", "zh") == f"assets:bank 的对账：{typed}"
 
 
+def test_a_marketplace_is_called_as_it_calls_itself() -> None:
+    assert told("Paid by douyin: douyin R-1", "en") == "Paid by Douyin: douyin R-1"
+    assert told("Paid by douyin: douyin R-1", "zh") == "抖音 回款：douyin R-1"
+    assert told("Paid by my-shop: R-1", "en") == "Paid by my-shop: R-1"
+
+
 def test_what_the_books_never_said_stays_as_it_is() -> None:
     for text in ("Order 5762 was miscounted.", "100% %(x)s {1} {2}", "", "a" * (LONGEST + 1)):
         assert told(text, "zh") == text
@@ -51,7 +57,7 @@ def test_what_the_books_tell_is_found_in_their_code() -> None:
     found = messages()
     assert {"True-ups released", "Adjustment {1}: {2}", "Payout {1} sent: {2}", "is not what was sealed"} <= found
     assert {"{1}: {2} days apart", "the account is closed", "received", "paid: {1}"} <= found
-    assert found >= _TYPED | _BROKEN
+    assert found >= _TYPED | _BROKEN | _NAMING
     assert not {text for text in found if "SELECT" in text}
 
 

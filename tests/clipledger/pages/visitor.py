@@ -92,6 +92,10 @@ class Visitor:
         answer = await self.client.post(page.path, data=filled, files=files, follow_redirects=True)
         return self._shown(answer, status)
 
+    async def ask(self, page: Shown, form: str, *, status: int = 200, **fields: Any) -> Shown:
+        """Fill in a form that asks for its page again, and send it: its fields become the page's query."""
+        return await self.get(page.path.partition("?")[0], status=status, **_filled(page.form(form), fields))
+
     def _shown(self, answer: Response, status: int) -> Shown:
         soup = BeautifulSoup(answer.text, "html.parser")
         page = Shown(answer.status_code, answer.url.raw_path.decode(), soup, answer)
