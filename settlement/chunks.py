@@ -87,8 +87,9 @@ def _chunks(opened: Report, asked: Asked) -> Iterator[Chunk]:
     after = asked.report.rows_read
     rows = (row for row in judged(opened, asked.report.as_of) if row.row_no > after)
     while chunk := _chunk(list(islice(rows, asked.rows)), after, opened.bytes_read, asked):
-        yield chunk
         after = chunk.last
+        yield chunk
+        del chunk  # one at a time is held
 
 
 def _chunk(rows: list[Observation | Quarantined], after: int, bytes_read: int, asked: Asked) -> Chunk | None:
@@ -131,11 +132,11 @@ def _told_by_a_process(asked: Asked) -> Generator[Said]:
 
 
 def _tell(asked: Asked, out: BinaryIO) -> None:
-    for each in _read(asked):
-        told = _ENCODER.encode(each)
+    for told in map(_ENCODER.encode, _read(asked)):
         out.write(len(told).to_bytes(_LENGTH))
         out.write(told)
         out.flush()
+        del told
 
 
 if __name__ == "__main__":
