@@ -8,15 +8,16 @@ Post in one call per transaction. A call takes its locks in one order, so any nu
 two calls in one transaction could wait for another's two in a circle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.entry_arrays import entry_arrays, line_arrays
+from ledger.entry_arrays import entry_arrays, line_arrays, numbered_accounts
 from ledger.entry_content import (
     MAX_LINES,
     MAX_METADATA,
@@ -33,6 +34,7 @@ from ledger.refusals import refusals, storable
 __all__ = [
     "MAX_LINES",
     "MAX_METADATA",
+    "Batch",
     "Entry",
     "Line",
     "NewEntry",
@@ -46,6 +48,8 @@ __all__ = [
     "list_entries",
     "post",
     "post_batch",
+    "post_ready",
+    "ready",
     "reverse",
 ]
 
@@ -73,7 +77,38 @@ class Posted(msgspec.Struct, frozen=True):
 async def post(connection: AsyncConnection, book_id: int, entry: NewEntry) -> Posted:
     """Post one entry; see `post_batch`."""
     check_entry(entry, "")
-    return (await _post(connection, book_id, [entry], ""))[0]
+    return (await post_ready(connection, _ready(book_id, [entry], "")))[0]
+
+
+class Batch(NamedTuple):
+    """Entries that a book could hold, as they travel to it: what `ready` makes of them."""
+
+    book_id: int
+    entries: Sequence[NewEntry]
+    field: str
+    """What is put before the names of fields, an entry's position in its braces."""
+    accounts: Sequence[tuple[str, str]]
+    """Code and currency of those that they are on, once each."""
+    arrays: Sequence[str]
+
+
+def ready(book_id: int, entries: Sequence[NewEntry]) -> Batch:
+    """All of `post_batch` that needs no database, for who has time for it before.
+
+    Raises InvalidAmount, UnknownCurrency, UnbalancedEntry, EntryTooSmall, EntryTooLarge, InvalidEntry, UnknownAccount.
+    """
+    for position, entry in enumerate(entries):
+        check_entry(entry, f"entries[{position}].")
+    return _ready(book_id, entries, "entries[{}].")
+
+
+async def post_ready(connection: AsyncConnection, batch: Batch) -> list[Posted]:
+    """Post them; see `post_batch`."""
+    if not batch.entries:
+        return []
+    with _named(batch.entries, batch.field), refusals():
+        rows = await connection.exec_driver_sql(_POST, (batch.book_id, *batch.arrays))
+    return [Posted(row.entry_id, row.recorded_at, row.created) for row in rows]
 
 
 async def post_batch(connection: AsyncConnection, book_id: int, entries: Sequence[NewEntry]) -> list[Posted]:
@@ -86,9 +121,7 @@ async def post_batch(connection: AsyncConnection, book_id: int, entries: Sequenc
         IdempotencyConflict: a key was used before, for other content.
         AlreadyReversed: the entry to be reversed has been.
     """
-    for position, entry in enumerate(entries):
-        check_entry(entry, f"entries[{position}].")
-    return await _post(connection, book_id, entries, "entries[{}].") if entries else []
+    return await post_ready(connection, ready(book_id, entries))
 
 
 async def reverse(
@@ -128,15 +161,20 @@ _POST = """
         %s::integer[], %s::integer[], %s::integer[], %s::bigint[])"""
 
 
-async def _post(connection: AsyncConnection, book_id: int, entries: Sequence[NewEntry], field: str) -> list[Posted]:
-    """`field` is put before the names of fields, an entry's position in its braces."""
+def _ready(book_id: int, entries: Sequence[NewEntry], field: str) -> Batch:
+    accounts = numbered_accounts(entries)
+    with _named(entries, field):
+        lines = [*line_arrays(entries, accounts)]
+    return Batch(book_id, entries, field, [*accounts], [*entry_arrays(book_id, entries), *lines])
+
+
+@contextmanager
+def _named(entries: Sequence[NewEntry], field: str) -> Iterator[None]:
+    """An account that is unknown by its number is told by its name, and by the field where it stands."""
     try:
-        lines = [*line_arrays(entries)]
-        with refusals():
-            rows = await connection.exec_driver_sql(_POST, (book_id, *entry_arrays(book_id, entries), *lines))
+        yield
     except UnknownAccount as error:
         raise _unknown_account(int(error.value or 1), entries, field) from error.__cause__
-    return [Posted(row.entry_id, row.recorded_at, row.created) for row in rows]
 
 
 def _unknown_account(number: int, entries: Sequence[NewEntry], field: str) -> UnknownAccount:

@@ -3,7 +3,7 @@
 Adapting lists item by item, as the driver does, takes a batch of ten thousand entries several times as long.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -24,17 +24,23 @@ def entry_arrays(book_id: int, entries: Sequence[NewEntry]) -> Iterator[str]:
     yield _text_array(f"\\x{content_digest(book_id, entry).hex()}" for entry in entries)
 
 
-def line_arrays(entries: Sequence[NewEntry]) -> Iterator[str]:
+def numbered_accounts(entries: Iterable[NewEntry]) -> dict[tuple[str, str], int]:
+    """The (code, currency) of their lines, in the order in which they come up, from 1."""
+    accounts: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        for line in entry.lines:
+            accounts.setdefault((line.account, line.currency), len(accounts) + 1)
+    return accounts
+
+
+def line_arrays(entries: Sequence[NewEntry], accounts: Mapping[tuple[str, str], int]) -> Iterator[str]:
     """Accounts once each, and lines that name them and their entries by number, from 1.
 
     Raises UnknownAccount with that number for a code that no database could hold.
     """
     currencies: dict[str, int] = {}
-    accounts: dict[tuple[str, str], int] = {}
-    for entry in entries:
-        for line in entry.lines:
-            accounts.setdefault((line.account, line.currency), len(accounts) + 1)
-            currencies.setdefault(line.currency, len(currencies) + 1)
+    for _, currency in accounts:
+        currencies.setdefault(currency, len(currencies) + 1)
     for number, (code, _) in enumerate(accounts, 1):
         if not storable(code):
             raise UnknownAccount("account", number)

@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.entries import post_batch
+from ledger.entries import Batch, post_ready, ready
 from settlement import attribution
 from settlement.attribution import Attribution
-from settlement.entries import Entries, open_accounts
+from settlement.entries import Entries, open_named
 from settlement.placing import Placed, load_places
 from settlement.positions import NOWHERE, Place, Standing, lines_between
 from settlement.sale import Sale
-from settlement.writing import Change, insert, update
+from settlement.writing import Change, columns_of, insert, update
 
 Cause = Literal["observed", "attributed", "released", "reserve-released", "frozen", "unfrozen", "forfeited"]
 
@@ -48,10 +48,40 @@ class Accrued(Struct, frozen=True):
     entries: tuple[int, ...]
 
 
-class _Calendar(NamedTuple):
+class Calendar(NamedTuple):
+    """By which a book tells days."""
+
     zone: ZoneInfo
     locked: date | None
     """The last month that is locked, by its first day."""
+
+
+class Posting(Struct, frozen=True):
+    """All that is to be posted and written for new sales, in their order, but what only the books can tell.
+
+    It holds as long as the book's calendar is `by`, and if nothing else is posted with it.
+    """
+
+    by: Calendar
+    placed: Sequence[Placed]
+    numbers: Sequence[int | None]
+    """Of each the entry in the batch that it is in; null where nothing moves."""
+    columns: Mapping[str, str]
+    batch: Batch
+
+
+def posting_of(book_id: int, placed: Sequence[Placed], event: Event, calendar: Calendar) -> Posting:
+    """Raises InvalidAmount: sums beyond a 64-bit integer."""
+    return _posting(book_id, placed, _entries(event, calendar), calendar)
+
+
+def _posting(book_id: int, placed: Sequence[Placed], entries: Entries, calendar: Calendar) -> Posting:
+    numbers = [entries.add(each.sale.currency, each.sale.sold_on, each.lines) for each in placed]
+    return Posting(calendar, placed, numbers, columns_of(placed), ready(book_id, entries.made()))
+
+
+def _entries(event: Event, calendar: Calendar) -> Entries:
+    return Entries(event.key, event.description, event.metadata, calendar.locked)
 
 
 async def accrue(
@@ -64,6 +94,7 @@ async def accrue(
     today: date | None = None,
     was_in: Mapping[int, str] | None = None,
     new: Sequence[Placed] = (),
+    ahead: Posting | None = None,
 ) -> Accrued:
     """Put the sales where they ought to stand. Up to 10,000; once in a transaction.
 
@@ -71,7 +102,8 @@ async def accrue(
     are as they were, and are updated here (`change_no` grows by one for each that moves). With `attribute` their
     attribution is found anew, else it is kept. With `today`, holds and reserves that have ended by then are released.
     `was_in` are the currencies in which sales were posted whose newest facts have another, by sale_id. `new` are sales
-    of one import that are not written yet, and are written here.
+    of one import that are not written yet, and are written here; `ahead` is what `posting_of` made of
+    them for this event, if anything.
 
     Raises:
         PeriodLocked: a month was locked meanwhile; the transaction may be done again.
@@ -79,11 +111,11 @@ async def accrue(
     """
     if not sales and not new:
         return Accrued(0, ())
-    calendar = await _calendar(connection, book_id)
+    calendar = await calendar_of(connection, book_id)
     kept = [_kept(sale) for sale in sales]
     whose = (await attribution.attribute(connection, book_id, sales)).whose if sales and attribute else kept
     places = await load_places(connection, book_id, whose, calendar.zone, today)
-    entries = Entries(event.key, event.description, event.metadata, calendar.locked)
+    entries = _entries(event, calendar)
     moved, moved_by = [], []
     for sale, before, its in zip(sales, kept, whose, strict=True):
         was = _place(sale)
@@ -92,18 +124,13 @@ async def accrue(
         if entry is not None or place != was or its != before:
             moved.append(Change(sale, its, place))
             moved_by.append(entry)
-    written_by = [entries.add(each.sale.currency, each.sale.sold_on, each.lines) for each in new]
-    posted = await _posted(connection, book_id, entries)
+    if ahead is None or sales or ahead.placed is not new or ahead.by != calendar:
+        ahead = _posting(book_id, new, entries, calendar)
+    await open_named(connection, book_id, ahead.batch.accounts)
+    posted = [each.entry_id for each in await post_ready(connection, ahead.batch)]
     await update(connection, book_id, event.cause, moved, _numbers(posted, moved_by))
-    await insert(connection, book_id, event.cause, new, _numbers(posted, written_by))
-    return Accrued(sum(entry is not None for entry in (*moved_by, *written_by)), posted)
-
-
-async def _posted(connection: AsyncConnection, book_id: int, entries: Entries) -> tuple[int, ...]:
-    """The entries' numbers in the book."""
-    made = entries.made()
-    await open_accounts(connection, book_id, made)
-    return tuple(each.entry_id for each in await post_batch(connection, book_id, made))
+    await insert(connection, book_id, event.cause, new, ahead.columns, _numbers(posted, ahead.numbers))
+    return Accrued(sum(entry is not None for entry in (*moved_by, *ahead.numbers)), tuple(posted))
 
 
 def _numbers(posted: Sequence[int], entries: Iterable[int | None]) -> list[int | None]:
@@ -159,6 +186,6 @@ _CALENDAR = """
     FROM ledger.books AS book WHERE book_id = %s"""
 
 
-async def _calendar(connection: AsyncConnection, book_id: int) -> _Calendar:
+async def calendar_of(connection: AsyncConnection, book_id: int) -> Calendar:
     row = (await connection.exec_driver_sql(_CALENDAR, (book_id,))).one()
-    return _Calendar(ZoneInfo(row.time_zone), row.locked)
+    return Calendar(ZoneInfo(row.time_zone), row.locked)

@@ -1,12 +1,12 @@
 """Entries of many sales at once: what they move on an account on one day, in one currency, is one line."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ledger.accounts import BUSY_STRIPES, AccountName, NewAccount, ensure_accounts
+from ledger.accounts import BUSY_STRIPES, NewAccount, ensure_accounts
 from ledger.entries import Line, NewEntry
 from ledger.periods import month_of
 from settlement.arrays import text_array
@@ -84,15 +84,19 @@ _FIND = "SELECT ledger.find_accounts(%s, %s::text[], %s::text[])"
 
 async def open_accounts(connection: AsyncConnection, book_id: int, entries: Iterable[NewEntry]) -> None:
     """Those of the entries' accounts that the book does not have. Raises InvalidAccount."""
-    wanted = list({AccountName(line.account, line.currency) for entry in entries for line in entry.lines})
-    if not wanted:
+    await open_named(connection, book_id, {(line.account, line.currency) for entry in entries for line in entry.lines})
+
+
+async def open_named(connection: AsyncConnection, book_id: int, names: Collection[tuple[str, str]]) -> None:
+    """Those of the accounts, by code and currency, that the book does not have. Raises InvalidAccount."""
+    if not names:
         return
-    arrays = text_array(name.code for name in wanted), text_array(name.currency for name in wanted)
+    arrays = text_array(code for code, _ in names), text_array(currency for _, currency in names)
     found = (await connection.exec_driver_sql(_FIND, (book_id, *arrays))).scalar_one()
-    missing = [name for name, account_id in zip(wanted, found, strict=True) if account_id is None]
+    missing = [name for name, account_id in zip(names, found, strict=True) if account_id is None]
     if missing:
         await ensure_accounts(
-            connection, book_id, [NewAccount(name.code, name.currency, _stripes(name.code)) for name in missing]
+            connection, book_id, [NewAccount(code, currency, _stripes(code)) for code, currency in missing]
         )
 
 

@@ -23,7 +23,7 @@ from media.errors import VideoFileNotFound
 from media.places import Place
 from media.storage import Storage
 from settlement import tables
-from settlement.accruing import Accrued, Event, accrue
+from settlement.accruing import Accrued, Event, Posting, accrue
 from settlement.checking import Progress, Told
 from settlement.chunks import Chunk, Refused, said
 from settlement.errors import ImportRunning
@@ -184,7 +184,8 @@ async def _ahead(aside: AsyncConnection, path: Path, book_id: int, report: Impor
                 told(it)
             if not isinstance(it, Chunk):
                 return it
-            return _Ready(it, await prepare(aside, book_id, it.sales, zone, licences))
+            event = event_of(report, it.after + 1, zone)
+            return _Ready(it, await prepare(aside, book_id, it.sales, event, licences))
 
         ahead = _Ahead(following)
         try:
@@ -203,9 +204,9 @@ async def _post(connection: AsyncConnection, book_id: int, report: Import, ready
         raise ImportRunning("import", report.import_id)
     await write_rows(connection, chunk.observations, chunk.parked)
     ahead.go_on()  # not before, for the rows go to the server by many small steps, each of which would have to wait
-    placed = await current(connection, book_id, ready.prepared)
-    observed = await observe(connection, book_id, report.import_id, chunk.after + 1, chunk.last, placed)
-    await accrue_observed(connection, book_id, report, chunk.after + 1, observed)
+    posting = await current(connection, book_id, ready.prepared)
+    observed = await observe(connection, book_id, report.import_id, chunk.after + 1, chunk.last, posting.placed)
+    await accrue_observed(connection, book_id, ready.prepared.event, observed, posting)
     values = {
         "rows_read": chunk.last,
         "bytes_read": chunk.bytes_read,
@@ -216,19 +217,23 @@ async def _post(connection: AsyncConnection, book_id: int, report: Import, ready
     return observed.counts
 
 
-async def accrue_observed(
-    connection: AsyncConnection, book_id: int, report: Import, first: int, observed: Observed
-) -> Accrued:
-    """Post what the rows from `first` on have changed."""
-    event = Event(
+def event_of(report: Import, first: int, zone: ZoneInfo) -> Event:
+    """That rows from `first` on were read. `zone` is that of the book's calendar."""
+    return Event(
         cause="observed",
         key=f"import:{report.import_id}:{first}",
-        on=report.as_of.astimezone(await calendar(connection, book_id)).date(),
+        on=report.as_of.astimezone(zone).date(),
         description=f"Report {report.name}"[:200],
         metadata={"import": str(report.import_id), "sha256": report.sha256, "first_row": str(first)},
     )
+
+
+async def accrue_observed(
+    connection: AsyncConnection, book_id: int, event: Event, observed: Observed, ahead: Posting
+) -> Accrued:
+    """Post what rows have changed; all of it, if all of their sales are new, was made ready ahead."""
     its = observed.sales, event
-    return await accrue(connection, book_id, *its, was_in=observed.was_in, new=observed.new)
+    return await accrue(connection, book_id, *its, was_in=observed.was_in, new=observed.new, ahead=ahead)
 
 
 async def calendar(connection: AsyncConnection, book_id: int) -> ZoneInfo:

@@ -138,7 +138,7 @@ async def observe(
     known = await (await planned(connection, _KNOWN, {**its, "first": first, "last": last})).fetchall()
     changed, was_in = await _renew(connection, its, known) if known else ([], {})
     rows = {row_no for _, row_no in known}
-    new = [each for each in placed if each.sale.row_no not in rows]
+    new = [each for each in placed if each.sale.row_no not in rows] if rows else placed
     return Observed(changed, was_in, new, Counts(len(new), len(changed), len(known) - len(changed)))
 
 

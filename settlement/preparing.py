@@ -9,38 +9,46 @@ in between, the transaction would have found the same. Else, and where streams w
 import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from settlement.accruing import Event, Posting, calendar_of, posting_of
 from settlement.attribution import attribute
 from settlement.licences import Licences, State, state_of
-from settlement.placing import Placed, load_places
+from settlement.placing import load_places
 from settlement.sale import Sale
 
 
 class Prepared(NamedTuple):
-    """One for each line that the rows tell of. `state` is the book's in which it holds; null: it holds in none."""
+    """What is to be posted for each line that the rows tell of. `state` is the book's in which it holds; null: it holds
+    in none.
+    """
 
-    placed: Sequence[Placed]
-    zone: ZoneInfo
+    posting: Posting
+    event: Event
     state: State | None
 
 
 async def prepare(
-    connection: AsyncConnection, book_id: int, sales: Sequence[Sale], zone: ZoneInfo, licences: Licences
+    connection: AsyncConnection, book_id: int, sales: Sequence[Sale], event: Event, licences: Licences
 ) -> Prepared:
-    """Whose the sales are, and where they ought to stand. Outside of a transaction, or in the one that uses it."""
+    """Whose the sales are, where they ought to stand and what is to be posted if they are new. Outside of a
+    transaction, or in the one that uses it.
+    """
     state = await licences.refresh(connection)
     whose, by_streams = await attribute(connection, book_id, sales, licences)
-    places = await load_places(connection, book_id, whose, zone)
-    placed = await asyncio.to_thread(places.of_new, sales, whose)
-    return Prepared(placed, zone, None if by_streams else state)
+    calendar = await calendar_of(connection, book_id)
+    places = await load_places(connection, book_id, whose, calendar.zone)
+
+    def posting() -> Posting:
+        return posting_of(book_id, places.of_new(sales, whose), event, calendar)
+
+    return Prepared(await asyncio.to_thread(posting), event, None if by_streams else state)
 
 
-async def current(connection: AsyncConnection, book_id: int, prepared: Prepared) -> Sequence[Placed]:
+async def current(connection: AsyncConnection, book_id: int, prepared: Prepared) -> Posting:
     """What was prepared, or what is to be put in its place."""
     if prepared.state is not None and prepared.state == await state_of(connection, book_id):
-        return prepared.placed
-    sales = [each.sale for each in prepared.placed]
-    return (await prepare(connection, book_id, sales, prepared.zone, Licences(book_id))).placed
+        return prepared.posting
+    sales = [each.sale for each in prepared.posting.placed]
+    return (await prepare(connection, book_id, sales, prepared.event, Licences(book_id))).posting

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from settlement.checking import CHUNK, checked, judged
 from settlement.copying import copied
-from settlement.importing import accrue_observed, calendar, take_turn
+from settlement.importing import accrue_observed, calendar, event_of, take_turn
 from settlement.imports import Request, described, digest_of, find_file, opened
 from settlement.licences import Licences
 from settlement.observations import Observation, Quarantined
@@ -116,9 +116,10 @@ async def _tried(connection: AsyncConnection, book_id: int, report: Import, rows
     await write_rows(connection, copied((book_id, _NUMBER), rows).encode())
     zone = await calendar(connection, book_id)
     sales = sales_of(rows, report, zone)
-    prepared = await prepare(connection, book_id, sales, zone, Licences(book_id))
-    observed = await observe(connection, book_id, _NUMBER, rows[0].row_no, rows[-1].row_no, prepared.placed)
-    await accrue_observed(connection, book_id, report, rows[0].row_no, observed)
+    event = event_of(report, rows[0].row_no, zone)
+    posting = (await prepare(connection, book_id, sales, event, Licences(book_id))).posting
+    observed = await observe(connection, book_id, _NUMBER, rows[0].row_no, rows[-1].row_no, posting.placed)
+    await accrue_observed(connection, book_id, event, observed, posting)
     return observed.counts
 
 

@@ -102,21 +102,32 @@ async def update(
     """
     if changes:
         numbers = array([change.sale.sale_id for change in changes])
-        told = {"book": book_id, "cause": cause, "sale_id": numbers, **_told(changes, entries)}
+        told = {"book": book_id, "cause": cause, "sale_id": numbers, **columns_of(changes), **_moved(changes, entries)}
         await planned(connection, _UPDATE, told)
 
 
 async def insert(
-    connection: AsyncConnection, book_id: int, cause: str, placed: Sequence[Placed], entries: Sequence[int | None]
+    connection: AsyncConnection,
+    book_id: int,
+    cause: str,
+    placed: Sequence[Placed],
+    columns: Mapping[str, str],
+    entries: Sequence[int | None],
 ) -> None:
-    """Write down new sales, all of one import, and number them."""
+    """Write down new sales, all of one import, and number them. `columns` are theirs, by `columns_of`."""
     if placed:
         its = {"book": book_id, "import": placed[0].sale.import_id, "cause": cause}
-        await planned(connection, _INSERT, {**its, **_told(placed, entries)})
+        await planned(connection, _INSERT, {**its, **columns, **_moved(placed, entries)})
 
 
-def _told(changes: Sequence[Change | Placed], entries: Sequence[int | None]) -> Mapping[str, str]:
-    """Column by column, for rows would be ten thousand tuples."""
+def _moved(changes: Sequence[Change | Placed], entries: Sequence[int | None]) -> Mapping[str, str]:
+    """The columns that depend on the entries."""
+    counts = [each.sale.change_no + (entry is not None) for each, entry in zip(changes, entries, strict=True)]
+    return {"entry_id": array(entries), "change_no": array(counts)}
+
+
+def columns_of(changes: Sequence[Change | Placed]) -> Mapping[str, str]:
+    """All other columns as arrays: column by column, for rows would be ten thousand tuples."""
     sales = [change.sale for change in changes]
     whose = [change.whose for change in changes]
     places = [change.place for change in changes]
@@ -126,7 +137,6 @@ def _told(changes: Sequence[Change | Placed], entries: Sequence[int | None]) -> 
         "row_no": array([sale.row_no for sale in sales]),
         "due": array([sale.due for sale in sales]),
         "tier": array([sale.tier for sale in sales]),
-        "entry_id": array(entries),
         "rule": text_array([its.rule for its in whose]),
         "confidence": array([its.confidence for its in whose]),
         "grant_id": array([its.grant_id for its in whose]),
@@ -135,7 +145,6 @@ def _told(changes: Sequence[Change | Placed], entries: Sequence[int | None]) -> 
         "offer_id": array([its.offer_id for its in whose]),
         "version_no": array([its.version_no for its in whose]),
         "reason": text_array([its.reason for its in whose]),
-        "change_no": array([sale.change_no + (entry is not None) for sale, entry in zip(sales, entries, strict=True)]),
         "posted": array([standing.posted for standing in standings]),
         "suspense": array([standing.suspense for standing in standings]),
         "platform_part": array([standing.platform for standing in standings]),

@@ -1,12 +1,14 @@
 """What is worked out ahead of a chunk's transaction counts only if it is what the transaction would have found."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.periods import lock_period
 from settlement import importing, preparing
 from settlement.resolutions import resolve, withdraw
 from tests.settlement.desk import Desk
@@ -114,3 +116,14 @@ async def test_lines_that_are_known_new_and_told_twice_in_one_chunk(desk: Desk) 
     assert (done.new, done.changed, done.unchanged, done.report.parked) == (2, 1, 1, 0)
     assert (await desk.balances())["assets:marketplace:shop", "CNY"] == 13020 * 3 + 500
     assert await desk.count("settlement.observations") == 7
+
+
+async def test_a_month_that_is_locked_meanwhile_takes_nothing_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = line(1, desk.handles[0]).placed_at
+    sold_in = placed.date().replace(day=1)
+    again = meanwhile(desk, monkeypatch, lambda others: lock_period(others, desk.book_id, sold_in, locked_by="finance"))
+    await desk.read(export([line(1, desk.handles[0])]), DAYS[0])
+    query = text("SELECT effective_on, period FROM ledger.entries WHERE book_id = :book")
+    async with desk.engine.connect() as connection:
+        [(sold_on, booked_in)] = (await connection.execute(query, {"book": desk.book_id})).all()
+    assert (sold_on, booked_in, again) == (placed.date(), date(2026, 11, 1), [])
