@@ -20,6 +20,7 @@ from ledger.balances import NOW, AccountBalance, Moment, TrialBalance, balance, 
 from ledger.books import Book, find_book, list_books, open_book
 from ledger.entries import (
     MAX_LINES,
+    Batch,
     Entry,
     Line,
     NewEntry,
@@ -30,6 +31,8 @@ from ledger.entries import (
     list_entries,
     post,
     post_batch,
+    post_ready,
+    ready,
     reverse,
 )
 from ledger.errors import LedgerError
@@ -59,6 +62,7 @@ __all__ = [
     "Account",
     "AccountBalance",
     "AccountName",
+    "Batch",
     "Book",
     "Entry",
     "Finding",
@@ -114,7 +118,9 @@ __all__ = [
     "portion",
     "post",
     "post_batch",
+    "post_ready",
     "proof_holds",
+    "ready",
     "reopen_period",
     "reverse",
     "seal",
