@@ -23,6 +23,7 @@ _STANDING = text("""
 _CLEAR = (
     text("UPDATE settlement.rail_halts SET ended_at = now(), ended_by = 'bench' WHERE ended_at IS NULL"),
     text("UPDATE settlement.rail_events SET processed_at = now(), outcome = 'left' WHERE processed_at IS NULL"),
+    text("UPDATE settlement.payout_accounts SET state = 'closed' WHERE state <> 'closed'"),
 )
 
 _KILLS = (0, 0, 0.03, 0.1, 0.25)
