@@ -102,8 +102,8 @@ async def accrue(
     are as they were, and are updated here (`change_no` grows by one for each that moves). With `attribute` their
     attribution is found anew, else it is kept. With `today`, holds and reserves that have ended by then are released.
     `was_in` are the currencies in which sales were posted whose newest facts have another, by sale_id. `new` are sales
-    of one import that are not written yet, and are written here; `ahead` is what `posting_of` made of
-    them for this event, if anything.
+    of one import that are not written yet, and are written here; `ahead` is what `posting_of` made of them for this
+    event, if anything.
 
     Raises:
         PeriodLocked: a month was locked meanwhile; the transaction may be done again.
@@ -112,18 +112,20 @@ async def accrue(
     if not sales and not new:
         return Accrued(0, ())
     calendar = await calendar_of(connection, book_id)
-    kept = [_kept(sale) for sale in sales]
-    whose = (await attribution.attribute(connection, book_id, sales)).whose if sales and attribute else kept
-    places = await load_places(connection, book_id, whose, calendar.zone, today)
     entries = _entries(event, calendar)
-    moved, moved_by = [], []
-    for sale, before, its in zip(sales, kept, whose, strict=True):
-        was = _place(sale)
-        place = places.of(sale, its, was)
-        entry = _post(entries, event, sale, was.standing, place.standing, (was_in or {}).get(sale.sale_id))
-        if entry is not None or place != was or its != before:
-            moved.append(Change(sale, its, place))
-            moved_by.append(entry)
+    moved: list[Change] = []
+    moved_by: list[int | None] = []
+    if sales:
+        kept = [_kept(sale) for sale in sales]
+        whose = (await attribution.attribute(connection, book_id, sales)).whose if attribute else kept
+        places = await load_places(connection, book_id, whose, calendar.zone, today)
+        for sale, before, its in zip(sales, kept, whose, strict=True):
+            was = _place(sale)
+            place = places.of(sale, its, was)
+            entry = _post(entries, event, sale, was.standing, place.standing, (was_in or {}).get(sale.sale_id))
+            if entry is not None or place != was or its != before:
+                moved.append(Change(sale, its, place))
+                moved_by.append(entry)
     if ahead is None or sales or ahead.placed is not new or ahead.by != calendar:
         ahead = _posting(book_id, new, entries, calendar)
     await open_named(connection, book_id, ahead.batch.accounts)

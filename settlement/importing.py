@@ -18,12 +18,11 @@ import msgspec
 from sqlalchemy import ColumnElement, func, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.books import get_book
 from media.errors import VideoFileNotFound
 from media.places import Place
 from media.storage import Storage
 from settlement import tables
-from settlement.accruing import Accrued, Event, Posting, accrue
+from settlement.accruing import Accrued, Event, Posting, accrue, calendar_of
 from settlement.checking import Progress, Told
 from settlement.chunks import Chunk, Refused, said
 from settlement.errors import ImportRunning
@@ -86,8 +85,8 @@ async def _run(
 
 async def _end(engine: AsyncEngine, book_id: int, report: Import, refused: Refused | None) -> None:
     its = update(tables.imports).where(*_its(book_id, report.import_id))
-    state = ("refused", {"code": refused.code, "rule": refused.rule}) if refused else ("done", null())
-    ended = {"state": state[0], "failure": state[1], "finished_at": func.now()}
+    failure = {"code": refused.code, "rule": refused.rule} if refused else null()
+    ended = {"state": "refused" if refused else "done", "failure": failure, "finished_at": func.now()}
     async with engine.begin() as connection:
         await keep_posted(connection, book_id, report.import_id)
         await connection.execute(its.values(ended))
@@ -176,7 +175,7 @@ class _Ahead:
 
 @asynccontextmanager
 async def _ahead(aside: AsyncConnection, path: Path, book_id: int, report: Import, told: Told) -> AsyncIterator[_Ahead]:
-    zone, licences = await calendar(aside, book_id), Licences(book_id)
+    zone, licences = (await calendar_of(aside, book_id)).zone, Licences(book_id)
     with closing(said(path, report, book_id, zone)) as saying:
 
         async def following() -> _Ready | Refused | None:
@@ -234,11 +233,6 @@ async def accrue_observed(
     """Post what rows have changed; all of it, if all of their sales are new, was made ready ahead."""
     its = observed.sales, event
     return await accrue(connection, book_id, *its, was_in=observed.was_in, new=observed.new, ahead=ahead)
-
-
-async def calendar(connection: AsyncConnection, book_id: int) -> ZoneInfo:
-    """The zone by which the book tells days."""
-    return ZoneInfo((await get_book(connection, book_id)).time_zone)
 
 
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")

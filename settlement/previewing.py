@@ -11,9 +11,10 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from settlement.accruing import calendar_of
 from settlement.checking import CHUNK, checked, judged
 from settlement.copying import copied
-from settlement.importing import accrue_observed, calendar, event_of, take_turn
+from settlement.importing import accrue_observed, event_of, take_turn
 from settlement.imports import Request, described, digest_of, find_file, opened
 from settlement.licences import Licences
 from settlement.observations import Observation, Quarantined
@@ -114,7 +115,7 @@ async def _tried(connection: AsyncConnection, book_id: int, report: Import, rows
     values = {name: getattr(report, name) for name in ("name", "sha256", "size", "format", "as_of", "zone", "on_fault")}
     await connection.execute(_INSERT, {"book": book_id, "number": _NUMBER, "columns": list(report.columns), **values})
     await write_rows(connection, copied((book_id, _NUMBER), rows).encode())
-    zone = await calendar(connection, book_id)
+    zone = (await calendar_of(connection, book_id)).zone
     sales = sales_of(rows, report, zone)
     event = event_of(report, rows[0].row_no, zone)
     posting = (await prepare(connection, book_id, sales, event, Licences(book_id))).posting

@@ -106,19 +106,20 @@ async def until(reached: Callable[[], Awaitable[object]]) -> None:
 
 def children(pid: int) -> list[int]:
     """The living ones."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
-                found.append(int(process.name))
-    return found
+    found = (int(process.name) for process in Path("/proc").glob("[0-9]*"))
+    return [each for each in found if is_alive(each) and stat(each)[1] == str(pid)]
 
 
 def is_alive(pid: int) -> bool:
+    return stat(pid)[0] not in ("", "Z")
+
+
+def stat(pid: int) -> tuple[str, str]:
+    """Its state and its parent; nothing of one that is gone."""
     with suppress(OSError):
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+        return state, parent
+    return "", ""
 
 
 async def finished(desk: Desk, report: Import) -> None:
